@@ -1,0 +1,280 @@
+"""Pairs of frames of one clip, for stage 1.
+
+In: records of `takin_jax.data.prepare`. Out: batches of numpy arrays: two
+pictures, and for both the teacher's geometry (from landmarks and pose matrix).
+A pair is a pure function of (seed, index), so a position is one number.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import os
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from takin_jax.data import geometry, records
+
+# The keypoint that takes the place of each one in a mirrored face.
+FLIP = np.array(
+  [1, 0, 2, 3, 4, 5, 8, 9, 6, 7, 11, 10, 13, 12, 15, 14, 16, 17, 19, 18, 20]
+)
+EVAL_FRACTIONS = (0.30, 0.50, 0.70, 0.95)
+
+_ENDLESS = 1 << 40
+_MIRROR = np.array([-1, 1, 1], np.float32)
+_MIRROR_POSE = np.array([1, -1, -1], np.float32)  # pitch stays
+
+
+@dataclasses.dataclass(frozen=True)
+class PairConfig:
+  """The config block `data` of stage 1.
+
+  Attributes:
+    records: folder of records.
+    batch_size: pairs per batch over all devices.
+    split: 'train' or 'val'.
+    clip_power: a clip is drawn with probability ~ frames ** clip_power.
+    hard: share of pairs that are chosen to differ in mouth or lids.
+    candidates: driving frames among which such a pair is chosen.
+    flip: share of mirrored pairs.
+    jitter: strength of the colour jitter, e.g. 0.1; 0: none.
+    threads: that decode.
+    prefetch: pairs that are made ahead.
+    crop: facts about the records' crop, for the weights folder.
+  """
+
+  records: str
+  batch_size: int = 8
+  split: str = 'train'
+  clip_power: float = 0.5
+  hard: float = 0.5
+  candidates: int = 6
+  flip: float = 0.5
+  jitter: float = 0.0
+  threads: int = 2
+  prefetch: int = 32
+  crop: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipGeometry:
+  """What the teacher knows about the frames of one clip.
+
+  Attributes:
+    id: name of the record.
+    meta: its `meta`.
+    kp: [21, 3] canonical keypoints of the person.
+    frames: by name `x` [T, 21, 3], z measured from the rigid points, `exp`,
+      `scale`, `t`, `pose` (degrees), `lids` [T, 1] and `lips` [T, 1].
+    found: [F] numbers of the frames that show a face.
+  """
+
+  id: str
+  meta: dict[str, Any]
+  kp: np.ndarray
+  frames: dict[str, np.ndarray]
+  found: np.ndarray
+
+
+def load_geometry(folder: str | os.PathLike[str]) -> list[ClipGeometry]:
+  """The geometry of all clips; canonical keypoints are shared by a person."""
+  heads = [records.read_head(p) for p in records.clip_paths(folder)]
+  points = [geometry.keypoints(h.landmarks) for h in heads]
+  poses = [geometry.pose_deg(h.pose_matrix) for h in heads]
+  persons: dict[str, list[int]] = {}
+  for i, head in enumerate(heads):
+    persons.setdefault(head.meta.get('person') or head.id, []).append(i)
+  kps = {}
+  for person, clips in persons.items():
+    x = np.concatenate([points[i][heads[i].found] for i in clips])
+    pose = np.concatenate([poses[i][heads[i].found] for i in clips])
+    kps[person] = geometry.motion_from_keypoints(x, pose)['kp']
+  return [
+    _clip_geometry(h, x, pose, kps[h.meta.get('person') or h.id])
+    for h, x, pose in zip(heads, points, poses, strict=True)
+  ]
+
+
+def _clip_geometry(
+  head: records.ClipHead, x: np.ndarray, pose: np.ndarray, kp: np.ndarray
+) -> ClipGeometry:
+  motion = geometry.motion_from_keypoints(x, pose, kp)
+  x = x.copy()
+  x[..., 2] -= x[:, geometry.RIGID, 2].mean(1, keepdims=True)
+  frames = {
+    'x': x,
+    'exp': motion['exp'],
+    'scale': motion['scale'],
+    't': motion['t'],
+    'pose': motion['pose_deg'],
+    'lids': geometry.eye_opening(head.landmarks)[:, None],
+    'lips': geometry.lip_opening(head.landmarks)[:, None],
+  }
+  frames = {k: np.asarray(v, np.float32) for k, v in frames.items()}
+  found = np.flatnonzero(head.found)
+  return ClipGeometry(head.id, head.meta, motion['kp'], frames, found)
+
+
+class _Pairs:
+  """Clips of one split: makes a sample of two frames of a clip."""
+
+  def __init__(self, folder: str | os.PathLike[str], split: str):
+    clips = load_geometry(folder)
+    paths = records.clip_paths(folder)
+    lengths = [len(c.frames['x']) for c in clips]
+    keep = [
+      i
+      for i, clip in enumerate(clips)
+      if clip.meta.get('split', 'train') == split and len(clip.found) > 1
+    ]
+    if not keep:
+      raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
+    self.clips = [clips[i] for i in keep]
+    self._images = records.Frames(
+      [paths[i] for i in keep], [lengths[i] for i in keep]
+    )
+
+  def sample(self, clip: int, source: int, driving: int) -> dict[str, Any]:
+    """Both pictures and their geometry."""
+    geo = self.clips[clip]
+    sample = {'source_kp': geo.kp}
+    for name, frame in (('source', source), ('driving', driving)):
+      sample[name] = self._images(clip, frame)
+      for key, values in geo.frames.items():
+        sample[f'{name}_{key}'] = values[frame]
+    return sample
+
+
+class PairSource:
+  """Endless random pairs; the one with a given index is always the same.
+
+  Args:
+    cfg: where from and how.
+    seed: of everything random.
+  """
+
+  def __init__(self, cfg: PairConfig, seed: int):
+    self._cfg, self._seed = cfg, seed
+    self._pairs = _Pairs(cfg.records, cfg.split)
+    clips = self._pairs.clips
+    weight = np.array([len(c.found) for c in clips], float) ** cfg.clip_power
+    self._odds = weight / weight.sum()
+    # Openings in units of their usual change within a clip.
+    gaps = [
+      np.concatenate([c.frames['lips'], c.frames['lids']], -1) for c in clips
+    ]
+    spread = [g[c.found].std(0) for g, c in zip(gaps, clips, strict=True)]
+    unit = np.maximum(np.mean(spread, 0), 1e-6)
+    self._gaps = [g / unit for g in gaps]
+
+  def __len__(self) -> int:
+    return _ENDLESS
+
+  def __getitem__(self, index: int) -> dict[str, Any]:
+    cfg, rng = self._cfg, np.random.default_rng((self._seed, index))
+    clip = int(rng.choice(len(self._odds), p=self._odds))
+    found = self._pairs.clips[clip].found
+    source, *candidates = rng.choice(found, 1 + cfg.candidates)
+    driving = candidates[0]
+    if rng.random() < cfg.hard:
+      gaps = self._gaps[clip]
+      change = np.abs(gaps[candidates] - gaps[source]).max(-1)
+      driving = candidates[int(change.argmax())]
+    sample = self._pairs.sample(clip, int(source), int(driving))
+    if rng.random() < cfg.flip:
+      sample = flip(sample)
+    if cfg.jitter:
+      sample |= jitter(sample, rng, cfg.jitter)
+    return sample
+
+
+def flip(sample: Mapping[str, Any]) -> dict[str, Any]:
+  """Mirrors a pair: pictures, keypoints and motion."""
+
+  def mirrored(key: str, value: np.ndarray) -> np.ndarray:
+    if key in ('source', 'driving'):
+      return np.ascontiguousarray(value[:, ::-1])
+    if key.endswith(('_x', '_exp', '_kp')):
+      return value[FLIP] * _MIRROR
+    if key.endswith('_t'):
+      return value * _MIRROR
+    return value * _MIRROR_POSE if key.endswith('_pose') else value
+
+  return {key: mirrored(key, value) for key, value in sample.items()}
+
+
+def jitter(
+  sample: Mapping[str, Any], rng: np.random.Generator, strength: float
+) -> dict[str, np.ndarray]:
+  """Changes brightness, contrast, saturation and tint of both pictures alike.
+
+  Returns:
+    New `source` and `driving`.
+  """
+  contrast, saturation = 1 + strength * rng.uniform(-1, 1, 2)
+  brightness = 255 * strength * rng.uniform(-1, 1) / 2
+  tint = 1 + strength * rng.uniform(-1, 1, 3) / 4
+  grey = np.tile([0.299, 0.587, 0.114], (3, 1))
+  colour = saturation * np.eye(3) + (1 - saturation) * grey
+  matrix = contrast * tint[:, None] * colour
+  offset = np.full((3, 1), 128 * (1 - contrast) + brightness)
+  affine = np.concatenate([matrix, offset], 1)
+  return {k: cv2.transform(sample[k], affine) for k in ('source', 'driving')}
+
+
+def batches(
+  cfg: PairConfig, seed: int, shard: tuple[int, int] = (0, 1)
+) -> grain.IterDataset:
+  """Batches of random pairs, made ahead by threads.
+
+  Args:
+    cfg: the config block `data`, built.
+    seed: of everything random.
+    shard: (number, count) of this process among those that train.
+
+  Returns:
+    A dataset of dicts of arrays with a leading batch axis (see the keys of
+    `ClipGeometry.frames`); its iterator has `get_state` and `set_state`.
+
+  Raises:
+    ValueError: for a batch size that the processes cannot share.
+  """
+  number, count = shard
+  if cfg.batch_size % count:
+    raise ValueError(
+      f'data.batch_size {cfg.batch_size} is not a multiple of {count}.'
+    )
+  reading = grain.ReadOptions(
+    num_threads=cfg.threads, prefetch_buffer_size=cfg.prefetch
+  )
+  pairs = grain.MapDataset.source(PairSource(cfg, seed))
+  mine = pairs.slice(slice(number, None, count)).to_iter_dataset(reading)
+  return mine.batch(cfg.batch_size // count)
+
+
+def eval_pairs(
+  folder: str | os.PathLike[str],
+  split: str = 'val',
+  fractions: Sequence[float] = EVAL_FRACTIONS,
+) -> dict[str, np.ndarray]:
+  """The pairs that figures are reported on: always the same.
+
+  Args:
+    folder: of records.
+    split: whose clips.
+    fractions: where in a clip the driving frames lie; the source is its
+      first frame.
+
+  Returns:
+    The arrays of a batch for all pairs, and `clip` [N], the clip's number.
+  """
+  pairs = _Pairs(folder, split)
+  samples = []
+  for i, clip in enumerate(pairs.clips):
+    for fraction in fractions:
+      driving = clip.found[int(fraction * len(clip.found))]
+      sample = pairs.sample(i, int(clip.found[0]), int(driving))
+      samples.append(sample | {'clip': np.int32(i)})
+  return {k: np.stack([s[k] for s in samples]) for k in samples[0]}

@@ -1,0 +1,95 @@
+"""Reading the records that `takin_jax.data.prepare` writes.
+
+DIR/clips/<id>.array_record: record 0 is the clip (an .npz), record 1 + t the
+JPEG of frame t.
+"""
+
+import dataclasses
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+SUFFIX = '.array_record'
+
+
+class RecordsError(ValueError):
+  """A folder of records that cannot be used, in one sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipHead:
+  """All of a clip but its pictures.
+
+  Attributes:
+    id: name of the record.
+    meta: file, person, emotion, speech, split, frames, size_px, ...
+    audio: int16 [S] mono, 16 kHz; empty without sound.
+    landmarks: float32 [T, 478, 3] in crop units.
+    pose_matrix: float32 [T, 4, 4].
+    blendshapes: float32 [T, 52].
+    found: bool [T], whether the frame shows a face.
+  """
+
+  id: str
+  meta: dict[str, Any]
+  audio: np.ndarray
+  landmarks: np.ndarray
+  pose_matrix: np.ndarray
+  blendshapes: np.ndarray
+  found: np.ndarray
+
+
+def clip_paths(records: str | os.PathLike[str]) -> list[Path]:
+  """The clips in a folder of records, sorted.
+
+  Raises:
+    RecordsError: if there are none.
+  """
+  paths = sorted((Path(records) / 'clips').glob(f'*{SUFFIX}'))
+  if not paths:
+    raise RecordsError(
+      f'{records} holds no records: make them with '
+      '`python -m takin_jax.data.prepare`.'
+    )
+  return paths
+
+
+def read_head(path: Path) -> ClipHead:
+  """Reads record 0 of a clip.
+
+  Raises:
+    RecordsError: if the file is damaged.
+  """
+  try:
+    data = grain.sources.ArrayRecordDataSource([str(path)])[0]
+    with np.load(io.BytesIO(data), allow_pickle=False) as head:
+      arrays = dict(head)
+  except (OSError, ValueError, RuntimeError) as error:
+    raise RecordsError(f'{path} is damaged: {error}') from error
+  meta = json.loads(str(arrays.pop('meta')))
+  return ClipHead(path.name.removesuffix(SUFFIX), meta, **arrays)
+
+
+class Frames:
+  """Random access to the pictures of clips; opened lazily, pickles.
+
+  Args:
+    paths: the clips.
+    lengths: frames of each.
+  """
+
+  def __init__(self, paths: list[Path], lengths: list[int]):
+    self._source = grain.sources.ArrayRecordDataSource([str(p) for p in paths])
+    self._first = np.cumsum([0, *(n + 1 for n in lengths)])[:-1] + 1
+
+  def __call__(self, clip: int, frame: int) -> np.ndarray:
+    """[H, W, 3] uint8 RGB of a frame of the clip with this number."""
+    data = self._source[int(self._first[clip]) + frame]
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,169 @@
+"""Checkpoints: state, data position and resolved config, saved together."""
+
+from collections.abc import Mapping
+import dataclasses
+import logging
+import os
+import pathlib
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+import numpy as np
+import orbax.checkpoint as ocp
+
+from takin_jax import config as config_lib
+from takin_jax.train.state import Params, TrainState
+
+FOLDER = 'checkpoints'
+# Blocks that must not change between the runs in one folder.
+FIXED_BLOCKS = ('stage', 'model', 'diffusion')
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointConfig:
+  """When to save: every `every` steps and at the end; the last `keep`."""
+
+  every: int = 500
+  keep: int = 3
+
+
+class WorkdirError(ValueError):
+  """A folder of a run that cannot be used, in one sentence."""
+
+
+class Checkpoints:
+  """The checkpoints in the folder of one run."""
+
+  def __init__(self, workdir: str | os.PathLike[str], keep: int = 3):
+    self._folder = pathlib.Path(workdir).absolute() / FOLDER
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=keep,
+      cleanup_tmp_directories=True,
+      enable_async_checkpointing=False,
+    )
+    self._manager = ocp.CheckpointManager(self._folder, options=options)
+
+  def save(
+    self, state: TrainState, position: dict[str, Any], config: ConfigDict
+  ) -> None:
+    """Saves the state after step `state.step`, unless it is saved already.
+
+    Args:
+      state: on any devices.
+      position: of the data iterator, `get_state()`.
+      config: the resolved config of this run.
+    """
+    step = int(jax.device_get(state.step))
+    if step in self._manager.all_steps():
+      return
+    items = ocp.args.Composite(
+      state=ocp.args.StandardSave(state),
+      data=ocp.args.JsonSave(position),
+      config=ocp.args.JsonSave(config.to_dict()),
+    )
+    self._manager.save(step, args=items)
+    self._manager.wait_until_finished()
+
+  def restore(
+    self, target: TrainState
+  ) -> tuple[TrainState, dict[str, Any]] | None:
+    """The newest intact checkpoint.
+
+    Args:
+      target: shapes, dtypes and shardings of the state.
+
+    Returns:
+      State and data position; None if there is no checkpoint.
+
+    Raises:
+      WorkdirError: if there are checkpoints and none can be read.
+    """
+    items = ocp.args.Composite(
+      state=ocp.args.StandardRestore(target), data=ocp.args.JsonRestore()
+    )
+    found = self._newest(items)
+    return found and (found['state'], found['data'])
+
+  def ema(self) -> Params:
+    """The averaged parameters of the newest intact checkpoint, in numpy.
+
+    Raises:
+      WorkdirError: if there is none.
+    """
+    steps = self._manager.all_steps()
+    if not steps:
+      raise WorkdirError(f'{self._folder.parent} holds no checkpoint.')
+    path = self._folder / str(max(steps)) / 'state'
+    with ocp.PyTreeCheckpointer() as checkpointer:
+      tree = checkpointer.metadata(path).item_metadata.tree
+      as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
+      args = jax.tree.map(lambda _: as_numpy, tree)
+      state = checkpointer.restore(path, restore_args=args)
+    return state['ema']
+
+  def close(self) -> None:
+    """Waits for what is being written."""
+    self._manager.close()
+
+  def _newest(self, items: ocp.args.Composite) -> Any:
+    steps = sorted(self._manager.all_steps(), reverse=True)
+    for step in steps:
+      try:
+        return self._manager.restore(step, args=items)
+      except Exception as error:  # damage shows in many types of error
+        _log.warning('Skipping the damaged checkpoint %d: %s', step, error)
+    if steps:
+      raise WorkdirError(
+        f'No checkpoint in {self._folder} can be restored; see the warnings.'
+      )
+    return None
+
+
+def write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
+  """Checks the folder's config against `config`, then writes config.json.
+
+  Raises:
+    WorkdirError: if the folder holds a run of another model.
+  """
+  path = workdir / 'config.json'
+  if path.exists():
+    check_same_model(read_config(workdir), config, workdir)
+  temporary = path.with_suffix('.tmp')
+  temporary.write_text(config_lib.to_json(config))
+  temporary.replace(path)
+
+
+def read_config(workdir: str | os.PathLike[str]) -> ConfigDict:
+  """The resolved config of the run in this folder.
+
+  Raises:
+    WorkdirError: if the folder holds no run.
+  """
+  path = pathlib.Path(workdir) / 'config.json'
+  if not path.is_file():
+    raise WorkdirError(f'{workdir} holds no training run (no config.json).')
+  return config_lib.from_json(path.read_text())
+
+
+def check_same_model(
+  old: Mapping[str, Any], new: Mapping[str, Any], workdir: pathlib.Path
+) -> None:
+  """Raises WorkdirError if two configs differ in stage or model."""
+  values = []
+  for config in (old, new):
+    config = config_lib.from_json(config_lib.to_json(config))
+    leaves = config_lib.config_leaves(config)
+    values.append(
+      {k: v for k, v in leaves.items() if k.split('.')[0] in FIXED_BLOCKS}
+    )
+  for key in sorted({*values[0], *values[1]}):
+    was, wanted = (v.get(key, 'nothing') for v in values)
+    if was != wanted:
+      raise WorkdirError(
+        f'{workdir} holds a run of config {old.get("name")!r} with {key} = '
+        f'{was}, but config {new.get("name")!r} has {wanted}: give another '
+        '--workdir.'
+      )

@@ -1,0 +1,68 @@
+"""Starting a run from trained parameters: weights folders or other runs."""
+
+from collections.abc import Iterable
+import pathlib
+
+import jax
+import numpy as np
+
+from takin_jax import weights
+from takin_jax.train import checkpoint
+from takin_jax.train.state import Params
+
+
+def load_groups(name_or_dir: str) -> Params:
+  """Parameter groups of a run (its averaged parameters) or weights folder."""
+  path = pathlib.Path(name_or_dir)
+  if (path / checkpoint.FOLDER).is_dir():
+    checkpoints = checkpoint.Checkpoints(path)
+    try:
+      return checkpoints.ema()
+    finally:
+      checkpoints.close()
+  return weights.load(name_or_dir)[1]
+
+
+def replace_groups(params: Params, sources: Iterable[str]) -> Params:
+  """Replaces parameter groups by trained ones.
+
+  Args:
+    params: the initial parameters.
+    sources: `PATH` or `PATH:group,group`; without names all groups that both
+      sides have. Later sources win.
+
+  Returns:
+    A new dict of groups; replaced ones are float32 numpy.
+
+  Raises:
+    ValueError: if a named group is missing or has other shapes.
+  """
+  params = dict(params)
+  for source in sources:
+    path, _, names = source.partition(':')
+    groups = load_groups(path)
+    chosen = names.split(',') if names else [k for k in groups if k in params]
+    if not chosen:
+      raise ValueError(f'{path} has no parameter group of this run.')
+    for name in chosen:
+      if name not in groups or name not in params:
+        where = path if name not in groups else 'this run'
+        raise ValueError(f'There is no parameter group {name!r} in {where}.')
+      _check_group(f'{path}:{name}', groups[name], params[name])
+      params[name] = jax.tree.map(
+        lambda x: np.asarray(x, np.float32), groups[name]
+      )
+  return params
+
+
+def _check_group(label: str, given: Params, wanted: Params) -> None:
+  shapes = []
+  for tree in (given, wanted):
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    shapes.append({jax.tree_util.keystr(k): np.shape(x) for k, x in leaves})
+  for key in sorted({*shapes[0], *shapes[1]}):
+    has, needs = (s.get(key, 'nothing') for s in shapes)
+    if has != needs:
+      raise ValueError(
+        f'{label}{key} has shape {has}, the config of this run needs {needs}.'
+      )

@@ -1,0 +1,94 @@
+"""Metrics of a run: JSON lines, TensorBoard events, and the NaN guard."""
+
+from collections.abc import Mapping
+import json
+import math
+import pathlib
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import tensorboardX
+
+
+class DivergedError(RuntimeError):
+  """Loss or gradients are no longer finite."""
+
+
+class MetricWriter:
+  """Appends metrics to `metrics.jsonl` and to TensorBoard event files."""
+
+  def __init__(self, workdir: pathlib.Path):
+    self._file = (workdir / 'metrics.jsonl').open('a', buffering=1)
+    self._events = tensorboardX.SummaryWriter(str(workdir / 'events'))
+
+  def write(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Writes one line: step, then the metrics by name."""
+    values = {name: float(f'{v:.6g}') for name, v in metrics.items()}
+    self._file.write(json.dumps({'step': step, **values}) + '\n')
+    for name, value in values.items():
+      self._events.add_scalar(name, value, step)
+
+  def close(self) -> None:
+    """Flushes both."""
+    self._file.close()
+    self._events.close()
+
+
+class Monitor:
+  """Reads the metrics of a step after the next one has been dispatched.
+
+  The device is kept busy, and the host runs at most one step ahead.
+  """
+
+  def __init__(self):
+    self._pending = None
+    self._reset()
+
+  def _reset(self) -> None:
+    self._read: list[Mapping[str, np.ndarray]] = []
+    self._waited_s = 0.0
+    self._since = time.monotonic()
+
+  def add(self, step: int, metrics: Any, waited_s: float = 0.0) -> None:
+    """Takes the metrics of a dispatched step, reads those of the last one.
+
+    Args:
+      step: number of the step, from 1.
+      metrics: arrays on the device.
+      waited_s: how long the loop waited for the batch.
+
+    Raises:
+      DivergedError: if loss or gradients of the last step are not finite.
+    """
+    pending, self._pending = self._pending, (step, metrics)
+    self._waited_s += waited_s
+    if pending:
+      self._check(*pending)
+
+  def flush(self) -> None:
+    """Reads what has not been read."""
+    if self._pending:
+      self._check(*self._pending)
+      self._pending = None
+
+  def averages(self) -> dict[str, float]:
+    """Means since the last call, with speed and share of data waiting."""
+    elapsed_s = max(time.monotonic() - self._since, 1e-9)
+    count = len(self._read)
+    means = {k: np.mean([m[k] for m in self._read]) for k in self._read[0]}
+    means['steps_per_s'] = count / elapsed_s
+    means['data_wait_share'] = self._waited_s / elapsed_s
+    self._reset()
+    return means
+
+  def _check(self, step: int, metrics: Any) -> None:
+    values = jax.device_get(metrics)
+    for name in ('loss', 'grad_norm'):
+      if not math.isfinite(values[name]):
+        raise DivergedError(
+          f'{name} is {values[name]} at step {step}; the last good '
+          'checkpoint is kept. Try a lower optim.lr or optim.clip_norm.'
+        )
+    self._read.append(values)

@@ -1,0 +1,172 @@
+import io
+import json
+import pickle
+
+from array_record.python import array_record_module
+import cv2
+import numpy as np
+import pytest
+
+from takin_jax.data import geometry, pipeline, records
+
+FRAMES = 12
+
+
+def write_clip(folder, name, person, split='train', frames=FRAMES, seed=0):
+  """A clip with random, slowly turning landmarks and flat pictures."""
+  rng = np.random.default_rng(seed)
+  face = rng.uniform(0.3, 0.7, (478, 3)) * [1, 1, 0.1]
+  landmarks = face + rng.normal(scale=0.01, size=(frames, 478, 3))
+  turn = geometry.rotation_matrix(rng.normal(scale=10, size=(frames, 3)))
+  pose = np.tile(np.eye(4), (frames, 1, 1))
+  pose[:, :3, :3] = np.swapaxes(turn, -1, -2)
+  found = np.ones(frames, bool)
+  found[1] = False
+  head = io.BytesIO()
+  np.savez(
+    head,
+    audio=np.zeros(0, np.int16),
+    landmarks=landmarks.astype(np.float32),
+    pose_matrix=pose.astype(np.float32),
+    blendshapes=np.zeros((frames, 52), np.float32),
+    found=found,
+    meta=json.dumps({'person': person, 'split': split}),
+  )
+  (folder / 'clips').mkdir(parents=True, exist_ok=True)
+  path = folder / 'clips' / f'{name}.array_record'
+  writer = array_record_module.ArrayRecordWriter(str(path), 'group_size:1')
+  writer.write(head.getvalue())
+  for t in range(frames):
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[:, :16] = (200, 100, 5 * t)  # BGR: red tells the frame
+    writer.write(cv2.imencode('.jpg', image)[1].tobytes())
+  writer.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+  write_clip(tmp_path, 'a', 'ann', seed=1)
+  write_clip(tmp_path, 'b', 'ann', seed=2)
+  write_clip(tmp_path, 'c', 'bob', frames=30, seed=3)
+  write_clip(tmp_path, 'v', 'val', split='val', seed=4)
+  return tmp_path
+
+
+def assert_same(a, b):
+  assert a.keys() == b.keys()
+  for key in a:
+    np.testing.assert_array_equal(a[key], b[key])
+
+
+def check_equation(sample, name):
+  """x = scale * (kp @ R + exp) + t."""
+  rotation = geometry.rotation_matrix(sample[f'{name}_pose'])
+  x = sample['source_kp'] @ rotation + sample[f'{name}_exp']
+  x = sample[f'{name}_scale'] * x + sample[f'{name}_t']
+  np.testing.assert_allclose(x, sample[f'{name}_x'], atol=1e-5)
+
+
+def test_a_pair_depends_on_seed_and_index_alone(folder):
+  cfg = pipeline.PairConfig(str(folder), jitter=0.1)
+  source = pipeline.PairSource(cfg, seed=5)
+  again = pickle.loads(pickle.dumps(pipeline.PairSource(cfg, seed=5)))
+  assert_same(source[7], again[7])
+  other = pipeline.PairSource(cfg, seed=6)
+  assert any(
+    not np.array_equal(source[i]['driving'], other[i]['driving'])
+    for i in range(4)
+  )
+
+
+@pytest.mark.parametrize('flip', [0.0, 1.0])
+def test_geometry_reproduces_the_keypoints(folder, flip):
+  cfg = pipeline.PairConfig(str(folder), flip=flip)
+  source = pipeline.PairSource(cfg, seed=0)
+  for index in range(5):
+    check_equation(source[index], 'source')
+    check_equation(source[index], 'driving')
+  assert source[0]['source'].dtype == np.uint8
+  dark_side = source[0]['source'][:, -1 if not flip else 0]
+  assert dark_side.max() < 30
+
+
+def test_flip_twice_is_the_identity(folder):
+  sample = pipeline.PairSource(pipeline.PairConfig(str(folder)), 0)[0]
+  assert_same(sample, pipeline.flip(pipeline.flip(sample)))
+  mirrored = geometry.LANDMARKS[pipeline.FLIP]
+  pairs = {
+    tuple(sorted(p)) for p in zip(geometry.LANDMARKS, mirrored, strict=True)
+  }
+  assert {(61, 291), (159, 386), (145, 374), (33, 263), (13, 13)} <= pairs
+
+
+def test_only_frames_with_a_face_of_the_right_split(folder):
+  cfg = pipeline.PairConfig(str(folder), flip=0.0, hard=0.0)
+  source = pipeline.PairSource(cfg, seed=0)
+  reds = set()
+  for index in range(60):
+    pair = source[index]
+    red = [pair[name][16, 4, 0] for name in ('source', 'driving')]
+    reds |= {round(int(r) / 5) for r in red}
+  assert 1 not in reds
+  assert len(reds) > FRAMES  # the longer clip is seen as well
+
+
+def test_hard_pairs_differ_more(folder):
+  def change(hard):
+    cfg = pipeline.PairConfig(str(folder), hard=hard)
+    source = pipeline.PairSource(cfg, seed=0)
+    samples = [source[i] for i in range(40)]
+    return np.mean(
+      [np.abs(s['source_lips'] - s['driving_lips']) for s in samples]
+    )
+
+  assert change(1.0) > 1.2 * change(0.0)
+
+
+def test_clips_of_a_person_share_canonical_keypoints(folder):
+  clips = {c.id: c for c in pipeline.load_geometry(folder)}
+  np.testing.assert_array_equal(clips['a'].kp, clips['b'].kp)
+  assert np.abs(clips['a'].kp - clips['c'].kp).max() > 0.01
+
+
+def test_batches_go_on_from_a_saved_position(folder):
+  cfg = pipeline.PairConfig(str(folder), batch_size=3)
+  batches = iter(pipeline.batches(cfg, seed=0))
+  next(batches)
+  position = json.loads(json.dumps(batches.get_state()))
+  want = next(batches)
+  again = iter(pipeline.batches(cfg, seed=0))
+  again.set_state(position)
+  assert_same(next(again), want)
+  assert want['source'].shape == (3, 32, 32, 3)
+  assert want['driving_lips'].shape == (3, 1)
+
+
+def test_processes_share_a_batch(folder):
+  cfg = pipeline.PairConfig(str(folder), batch_size=4)
+  whole = next(iter(pipeline.batches(cfg, seed=0)))
+  parts = [next(iter(pipeline.batches(cfg, 0, (i, 2)))) for i in range(2)]
+  for i, part in enumerate(parts):
+    np.testing.assert_array_equal(whole['source_x'][i::2], part['source_x'])
+  with pytest.raises(ValueError, match='multiple of 3'):
+    pipeline.batches(cfg, 0, (0, 3))
+
+
+def test_eval_pairs_are_fixed(folder):
+  pairs = pipeline.eval_pairs(folder)
+  assert pairs['source'].shape == (4, 32, 32, 3)
+  assert pairs['clip'].tolist() == [0, 0, 0, 0]
+  check_equation({k: v[2] for k, v in pairs.items()}, 'driving')
+  with pytest.raises(records.RecordsError, match="split 'test'"):
+    pipeline.eval_pairs(folder, 'test')
+
+
+def test_no_records(tmp_path):
+  with pytest.raises(records.RecordsError, match='holds no records'):
+    pipeline.eval_pairs(tmp_path)
+  write_clip(tmp_path, 'a', 'ann')
+  path = tmp_path / 'clips' / 'a.array_record'
+  path.write_bytes(path.read_bytes()[:100])
+  with pytest.raises(records.RecordsError, match='damaged'):
+    pipeline.eval_pairs(tmp_path)

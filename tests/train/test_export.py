@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from takin_jax import weights
+from takin_jax.train import checkpoint, export, loop
+from tests.train import toy_task
+
+
+def test_export_merges_runs_and_keeps_what_is_there(tmp_path):
+  first, second = toy_task.toy_config(), toy_task.toy_config(steps=2)
+  first.data.crop = {'scale': 1.7}
+  a = loop.run(first, tmp_path / 'a')
+  b = loop.run(second, tmp_path / 'b')
+  out = tmp_path / 'weights'
+  export.export([str(tmp_path / 'a')], out, ['linear', 'stats'])
+  (out / 'MODEL_CARD.md').write_text('card')
+  names = export.export([str(tmp_path / 'b')], out, ['head'])
+  assert names == ['head', 'linear', 'stats']
+  config, params = weights.load(out)
+  assert config.model.linear.width == 4
+  assert config.data.crop.scale == 1.7
+  want = np.asarray(a.ema['linear']['kernel'], np.float16)
+  np.testing.assert_array_equal(params['linear']['kernel'], want)
+  want = np.asarray(b.ema['head']['bias'], np.float16)
+  np.testing.assert_array_equal(params['head']['bias'], want)
+  assert (out / 'MODEL_CARD.md').exists()
+
+
+def test_export_says_what_is_missing(config, tmp_path, capsys):
+  with pytest.raises(checkpoint.WorkdirError, match='holds no training run'):
+    export.export([str(tmp_path)], tmp_path / 'weights')
+  loop.run(config, tmp_path / 'run')
+  args = [str(tmp_path / 'run'), '--out', str(tmp_path / 'w')]
+  assert export.main([*args, '--groups', 'nose']) == 2
+  assert 'nose' in capsys.readouterr().err
+  assert not (tmp_path / 'w').exists()

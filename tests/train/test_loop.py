@@ -1,0 +1,177 @@
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from takin_jax.train import checkpoint, loop, metrics
+from tests.train import toy_task
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def assert_equal(a, b):
+  for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+    np.testing.assert_array_equal(x, y)
+
+
+def test_resumed_run_is_bit_equal_to_a_straight_one(tmp_path):
+  straight = loop.run(toy_task.toy_config(steps=5), tmp_path / 'straight')
+  loop.run(toy_task.toy_config(steps=3), tmp_path / 'resumed')
+  resumed = loop.run(toy_task.toy_config(steps=5), tmp_path / 'resumed')
+  assert int(resumed.step) == 5
+  assert_equal(straight, resumed)
+
+
+def test_a_run_leaves_metrics_events_samples_and_config(config, tmp_path):
+  loop.run(config, tmp_path)
+  lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+  lines = [json.loads(line) for line in lines]
+  steps = [line['step'] for line in lines if 'loss' in line]
+  assert steps == [1, 2, 3, 4]
+  assert {'grad_norm', 'lr', 'steps_per_s'} <= lines[0].keys()
+  assert sum('eval/bias' in line for line in lines) == 2
+  assert list((tmp_path / 'events').iterdir())
+  assert (tmp_path / 'samples' / '4.txt').exists()
+  assert checkpoint.read_config(tmp_path).name == 'toy'
+
+
+def test_one_batch_overfits(config, tmp_path, monkeypatch):
+  batch = next(toy_task.batches(config))
+
+  class Same:
+    def __next__(self):
+      return batch
+
+    def get_state(self):
+      return {}
+
+  monkeypatch.setattr(toy_task, 'batches', lambda _: Same())
+  config.train.steps, config.train.log_every = 300, 100
+  config.eval.every, config.checkpoint.every = 0, 1000
+  config.optim.lr = 3e-2
+  loop.run(config, tmp_path)
+  lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+  assert json.loads(lines[-2])['loss'] < 0.01
+
+
+def test_frozen_groups_and_facts_do_not_change(config, tmp_path):
+  config.optim.freeze, config.optim.weight_decay = ('linear',), 0.1
+  state = loop.run(config, tmp_path)
+  start = toy_task.init(config, jax.random.key(config.seed))
+  assert_equal(state.params['linear'], start['linear'])
+  assert_equal(state.ema['stats'], start['stats'])
+  assert np.abs(state.params['head']['bias']).min() > 0
+
+
+def test_unknown_group_names_the_known_ones(config, tmp_path):
+  config.optim.freeze = ('nose',)
+  with pytest.raises(ValueError, match="'nose'.*head, linear, stats"):
+    loop.run(config, tmp_path)
+
+
+def test_another_model_in_the_same_workdir_is_refused(config, tmp_path):
+  loop.run(config, tmp_path)
+  other = toy_task.toy_config()
+  other.name, other.model.linear.width = 'wide', 5
+  with pytest.raises(
+    checkpoint.WorkdirError, match=r"'toy'.*width = 4.*'wide' has 5"
+  ):
+    loop.run(other, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_skipped(config, tmp_path, caplog):
+  straight = loop.run(config, tmp_path / 'straight')
+  loop.run(config, tmp_path / 'run')
+  newest = tmp_path / 'run' / checkpoint.FOLDER / '4' / 'state'
+  for path in newest.rglob('*'):
+    if path.is_file():
+      path.write_bytes(path.read_bytes()[:20])
+  resumed = loop.run(config, tmp_path / 'run')
+  assert 'Skipping the damaged checkpoint 4' in caplog.text
+  assert_equal(straight, resumed)
+
+
+def test_nan_stops_and_keeps_the_last_good_checkpoint(
+  config, tmp_path, monkeypatch
+):
+  def loss_fn(_):
+    def loss(params, batch, key, train):
+      del batch, key, train
+      bias = params['head']['bias'].sum()
+      return bias + jnp.log(0.035 - jnp.abs(bias)), {}
+
+    return loss
+
+  monkeypatch.setattr(toy_task, 'loss_fn', loss_fn)
+  config.train.steps, config.checkpoint.every = 20, 1
+  with pytest.raises(metrics.DivergedError, match='last good'):
+    loop.run(config, tmp_path)
+  saved = checkpoint.Checkpoints(tmp_path).ema()
+  assert np.isfinite(saved['head']['bias']).all()
+
+
+def test_time_limit_stops_cleanly(config, tmp_path, capsys):
+  config.train.time_limit_s = 1e-6
+  state = loop.run(config, tmp_path, 'python train.py')
+  assert int(state.step) == 1
+  assert 'Resume: python train.py' in capsys.readouterr().out
+  config.train.time_limit_s = 0
+  assert int(loop.run(config, tmp_path).step) == 4
+
+
+def test_sigterm_saves(config, tmp_path, monkeypatch, capsys):
+  real = toy_task.batches
+
+  def interrupted(config):
+    batches = real(config)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return batches
+
+  monkeypatch.setattr(toy_task, 'batches', interrupted)
+  state = loop.run(config, tmp_path)
+  assert int(state.step) == 1
+  assert 'Resume' in capsys.readouterr().out
+  assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+  assert (tmp_path / checkpoint.FOLDER / '1').is_dir()
+
+
+def test_init_from_takes_groups_of_a_run(config, tmp_path):
+  first = loop.run(config, tmp_path / 'first')
+  config.train.init_from = (f'{tmp_path / "first"}:linear',)
+  config.optim.freeze = ('linear',)
+  second = loop.run(config, tmp_path / 'second')
+  assert_equal(second.params['linear'], first.ema['linear'])
+  config.model.linear.width = 5
+  with pytest.raises(ValueError, match=r'linear.*\(3, 4\).*\(3, 5\)'):
+    loop.run(config, tmp_path / 'third')
+
+
+def test_four_devices_train_like_one(tmp_path):
+  code = (
+    'import sys, numpy as np, jax\n'
+    'from takin_jax.train import loop\n'
+    'from tests.train import toy_task\n'
+    'state = loop.run(toy_task.toy_config(), sys.argv[1])\n'
+    'print(jax.device_count(), *np.ravel(state.params["head"]["bias"]))\n'
+  )
+  outputs = []
+  for count in (1, 4):
+    flags = f'--xla_force_host_platform_device_count={count}'
+    result = subprocess.run(
+      [sys.executable, '-c', code, str(tmp_path / str(count))],
+      env={**os.environ, 'XLA_FLAGS': flags, 'JAX_PLATFORMS': 'cpu'},
+      cwd=ROOT,
+      capture_output=True,
+      text=True,
+      check=True,
+    )
+    outputs.append([float(x) for x in result.stdout.split()])
+  assert [o[0] for o in outputs] == [1, 4]
+  np.testing.assert_allclose(outputs[0][1:], outputs[1][1:], rtol=1e-5)
