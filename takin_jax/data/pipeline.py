@@ -14,7 +14,8 @@ import cv2
 import grain
 import numpy as np
 
-from takin_jax.data import geometry, records
+from takin_jax.config import build
+from takin_jax.data import endless, geometry, records
 
 # The keypoint that takes the place of each one in a mirrored face.
 FLIP = np.array(
@@ -22,7 +23,6 @@ FLIP = np.array(
 )
 EVAL_FRACTIONS = (0.30, 0.50, 0.70, 0.95)
 
-_ENDLESS = 1 << 40
 _MIRROR = np.array([-1, 1, 1], np.float32)
 _MIRROR_POSE = np.array([1, -1, -1], np.float32)  # pitch stays
 
@@ -42,6 +42,7 @@ class PairConfig:
     jitter: strength of the colour jitter, e.g. 0.1; 0: none.
     threads: that decode.
     prefetch: pairs that are made ahead.
+    size_px: side of the pictures; records of another size are resized.
     crop: facts about the records' crop, for the weights folder.
   """
 
@@ -55,6 +56,7 @@ class PairConfig:
   jitter: float = 0.0
   threads: int = 2
   prefetch: int = 32
+  size_px: int = 256
   crop: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -120,7 +122,7 @@ def _clip_geometry(
 class _Pairs:
   """Clips of one split: makes a sample of two frames of a clip."""
 
-  def __init__(self, folder: str | os.PathLike[str], split: str):
+  def __init__(self, folder: str | os.PathLike[str], split: str, size_px: int):
     clips = load_geometry(folder)
     paths = records.clip_paths(folder)
     lengths = [len(c.frames['x']) for c in clips]
@@ -133,7 +135,7 @@ class _Pairs:
       raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
     self.clips = [clips[i] for i in keep]
     self._images = records.Frames(
-      [paths[i] for i in keep], [lengths[i] for i in keep]
+      [paths[i] for i in keep], [lengths[i] for i in keep], size_px
     )
 
   def sample(self, clip: int, source: int, driving: int) -> dict[str, Any]:
@@ -147,7 +149,7 @@ class _Pairs:
     return sample
 
 
-class PairSource:
+class PairSource(endless.Samples):
   """Endless random pairs; the one with a given index is always the same.
 
   Args:
@@ -156,8 +158,9 @@ class PairSource:
   """
 
   def __init__(self, cfg: PairConfig, seed: int):
-    self._cfg, self._seed = cfg, seed
-    self._pairs = _Pairs(cfg.records, cfg.split)
+    super().__init__(self._draw_pair, seed)
+    self._cfg = cfg
+    self._pairs = _Pairs(cfg.records, cfg.split, cfg.size_px)
     clips = self._pairs.clips
     weight = np.array([len(c.found) for c in clips], float) ** cfg.clip_power
     self._odds = weight / weight.sum()
@@ -169,11 +172,8 @@ class PairSource:
     unit = np.maximum(np.mean(spread, 0), 1e-6)
     self._gaps = [g / unit for g in gaps]
 
-  def __len__(self) -> int:
-    return _ENDLESS
-
-  def __getitem__(self, index: int) -> dict[str, Any]:
-    cfg, rng = self._cfg, np.random.default_rng((self._seed, index))
+  def _draw_pair(self, rng: np.random.Generator) -> dict[str, Any]:
+    cfg = self._cfg
     clip = int(rng.choice(len(self._odds), p=self._odds))
     found = self._pairs.clips[clip].found
     source, *candidates = rng.choice(found, 1 + cfg.candidates)
@@ -225,39 +225,31 @@ def jitter(
 
 
 def batches(
-  cfg: PairConfig, seed: int, shard: tuple[int, int] = (0, 1)
+  data: Mapping[str, Any], seed: int, shard: tuple[int, int] = (0, 1)
 ) -> grain.IterDataset:
-  """Batches of random pairs, made ahead by threads.
+  """Batches of random pairs.
 
   Args:
-    cfg: the config block `data`, built.
+    data: the config block `data`, see `PairConfig`.
     seed: of everything random.
     shard: (number, count) of this process among those that train.
 
   Returns:
-    A dataset of dicts of arrays with a leading batch axis (see the keys of
-    `ClipGeometry.frames`); its iterator has `get_state` and `set_state`.
-
-  Raises:
-    ValueError: for a batch size that the processes cannot share.
+    A dataset of dicts of arrays with a leading batch axis: `source` and
+    `driving` uint8 [B, H, W, 3], `source_kp` [B, 21, 3], and for both pictures
+    what `ClipGeometry.frames` names, as `source_x`, `driving_x`, ...
   """
-  number, count = shard
-  if cfg.batch_size % count:
-    raise ValueError(
-      f'data.batch_size {cfg.batch_size} is not a multiple of {count}.'
-    )
-  reading = grain.ReadOptions(
-    num_threads=cfg.threads, prefetch_buffer_size=cfg.prefetch
+  cfg = build(PairConfig, data)
+  return endless.batches(
+    PairSource(cfg, seed), cfg.batch_size, shard, cfg.threads, cfg.prefetch
   )
-  pairs = grain.MapDataset.source(PairSource(cfg, seed))
-  mine = pairs.slice(slice(number, None, count)).to_iter_dataset(reading)
-  return mine.batch(cfg.batch_size // count)
 
 
 def eval_pairs(
   folder: str | os.PathLike[str],
   split: str = 'val',
   fractions: Sequence[float] = EVAL_FRACTIONS,
+  size_px: int = 256,
 ) -> dict[str, np.ndarray]:
   """The pairs that figures are reported on: always the same.
 
@@ -266,11 +258,12 @@ def eval_pairs(
     split: whose clips.
     fractions: where in a clip the driving frames lie; the source is its
       first frame.
+    size_px: side of the pictures.
 
   Returns:
     The arrays of a batch for all pairs, and `clip` [N], the clip's number.
   """
-  pairs = _Pairs(folder, split)
+  pairs = _Pairs(folder, split, size_px)
   samples = []
   for i, clip in enumerate(pairs.clips):
     for fraction in fractions:

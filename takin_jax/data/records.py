@@ -82,14 +82,18 @@ class Frames:
   Args:
     paths: the clips.
     lengths: frames of each.
+    size_px: side of the pictures; others are resized.
   """
 
-  def __init__(self, paths: list[Path], lengths: list[int]):
+  def __init__(self, paths: list[Path], lengths: list[int], size_px: int):
+    self._size = (size_px, size_px)
     self._source = grain.sources.ArrayRecordDataSource([str(p) for p in paths])
     self._first = np.cumsum([0, *(n + 1 for n in lengths)])[:-1] + 1
 
   def __call__(self, clip: int, frame: int) -> np.ndarray:
-    """[H, W, 3] uint8 RGB of a frame of the clip with this number."""
+    """[size_px, size_px, 3] uint8 RGB of one frame."""
     data = self._source[int(self._first[clip]) + frame]
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image.shape[:2] != self._size:
+      image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -67,7 +67,7 @@ def check_equation(sample, name):
 
 
 def test_a_pair_depends_on_seed_and_index_alone(folder):
-  cfg = pipeline.PairConfig(str(folder), jitter=0.1)
+  cfg = pipeline.PairConfig(str(folder), size_px=32, jitter=0.1)
   source = pipeline.PairSource(cfg, seed=5)
   again = pickle.loads(pickle.dumps(pipeline.PairSource(cfg, seed=5)))
   assert_same(source[7], again[7])
@@ -80,7 +80,7 @@ def test_a_pair_depends_on_seed_and_index_alone(folder):
 
 @pytest.mark.parametrize('flip', [0.0, 1.0])
 def test_geometry_reproduces_the_keypoints(folder, flip):
-  cfg = pipeline.PairConfig(str(folder), flip=flip)
+  cfg = pipeline.PairConfig(str(folder), size_px=32, flip=flip)
   source = pipeline.PairSource(cfg, seed=0)
   for index in range(5):
     check_equation(source[index], 'source')
@@ -91,17 +91,17 @@ def test_geometry_reproduces_the_keypoints(folder, flip):
 
 
 def test_flip_twice_is_the_identity(folder):
-  sample = pipeline.PairSource(pipeline.PairConfig(str(folder)), 0)[0]
+  cfg = pipeline.PairConfig(str(folder), size_px=32)
+  sample = pipeline.PairSource(cfg, seed=0)[0]
   assert_same(sample, pipeline.flip(pipeline.flip(sample)))
   mirrored = geometry.LANDMARKS[pipeline.FLIP]
-  pairs = {
-    tuple(sorted(p)) for p in zip(geometry.LANDMARKS, mirrored, strict=True)
-  }
-  assert {(61, 291), (159, 386), (145, 374), (33, 263), (13, 13)} <= pairs
+  pairs = np.sort([geometry.LANDMARKS, mirrored], 0).T.tolist()
+  for pair in ([61, 291], [159, 386], [145, 374], [33, 263], [13, 13]):
+    assert pair in pairs
 
 
 def test_only_frames_with_a_face_of_the_right_split(folder):
-  cfg = pipeline.PairConfig(str(folder), flip=0.0, hard=0.0)
+  cfg = pipeline.PairConfig(str(folder), size_px=32, flip=0.0, hard=0.0)
   source = pipeline.PairSource(cfg, seed=0)
   reds = set()
   for index in range(60):
@@ -114,7 +114,7 @@ def test_only_frames_with_a_face_of_the_right_split(folder):
 
 def test_hard_pairs_differ_more(folder):
   def change(hard):
-    cfg = pipeline.PairConfig(str(folder), hard=hard)
+    cfg = pipeline.PairConfig(str(folder), size_px=32, hard=hard)
     source = pipeline.PairSource(cfg, seed=0)
     samples = [source[i] for i in range(40)]
     return np.mean(
@@ -131,30 +131,30 @@ def test_clips_of_a_person_share_canonical_keypoints(folder):
 
 
 def test_batches_go_on_from_a_saved_position(folder):
-  cfg = pipeline.PairConfig(str(folder), batch_size=3)
-  batches = iter(pipeline.batches(cfg, seed=0))
+  data = {'records': str(folder), 'batch_size': 3, 'size_px': 16}
+  batches = iter(pipeline.batches(data, seed=0))
   next(batches)
   position = json.loads(json.dumps(batches.get_state()))
   want = next(batches)
-  again = iter(pipeline.batches(cfg, seed=0))
+  again = iter(pipeline.batches(data, seed=0))
   again.set_state(position)
   assert_same(next(again), want)
-  assert want['source'].shape == (3, 32, 32, 3)
+  assert want['source'].shape == (3, 16, 16, 3)
   assert want['driving_lips'].shape == (3, 1)
 
 
 def test_processes_share_a_batch(folder):
-  cfg = pipeline.PairConfig(str(folder), batch_size=4)
-  whole = next(iter(pipeline.batches(cfg, seed=0)))
-  parts = [next(iter(pipeline.batches(cfg, 0, (i, 2)))) for i in range(2)]
+  data = {'records': str(folder), 'batch_size': 4}
+  whole = next(iter(pipeline.batches(data, seed=0)))
+  parts = [next(iter(pipeline.batches(data, 0, (i, 2)))) for i in range(2)]
   for i, part in enumerate(parts):
     np.testing.assert_array_equal(whole['source_x'][i::2], part['source_x'])
   with pytest.raises(ValueError, match='multiple of 3'):
-    pipeline.batches(cfg, 0, (0, 3))
+    pipeline.batches(data, 0, (0, 3))
 
 
 def test_eval_pairs_are_fixed(folder):
-  pairs = pipeline.eval_pairs(folder)
+  pairs = pipeline.eval_pairs(folder, size_px=32)
   assert pairs['source'].shape == (4, 32, 32, 3)
   assert pairs['clip'].tolist() == [0, 0, 0, 0]
   check_equation({k: v[2] for k, v in pairs.items()}, 'driving')
