@@ -18,6 +18,8 @@ from takin_jax import weights
 from takin_jax.train import checkpoint
 from takin_jax.train.init_from import load_groups
 
+# Groups that only training needs; exported when asked for by name.
+_AUXILIARY = {'speech_head'}
 # Parameter groups whose facts come from other blocks than model.GROUP.
 _EXTRA_BLOCKS = {'denoiser': 'diffusion'}
 
@@ -32,7 +34,7 @@ def export(
   Args:
     runs: folders of runs; where two have a group, the later one wins.
     out: weights folder, made or added to.
-    groups: which ones to take; None: all.
+    groups: which ones to take; None: all that inference may use.
 
   Returns:
     Names of the groups that the folder has now.
@@ -44,11 +46,11 @@ def export(
   taken = set()
   for run in runs:
     run_config, run_params = checkpoint.read_config(run), load_groups(run)
-    for name in run_params:
-      if groups is None or name in groups:
-        params[name] = run_params[name]
-        taken.add(name)
-        _copy_facts(run_config, config, name)
+    chosen = set(groups or run_params.keys() - _AUXILIARY)
+    for name in sorted(chosen & run_params.keys()):
+      params[name] = run_params[name]
+      taken.add(name)
+      _copy_facts(run_config, config, name)
   missing = sorted(set(groups or ()) - taken)
   if missing:
     raise checkpoint.WorkdirError(
@@ -68,8 +70,9 @@ def _existing(out: pathlib.Path) -> tuple[dict[str, Any], weights.Params]:
 def _copy_facts(source: ConfigDict, target: dict[str, Any], name: str) -> None:
   """Copies what inference needs to know about one group."""
   plain = source.to_dict()
-  if name in plain.get('model', {}):
-    target['model'][name] = plain['model'][name]
+  for key, value in plain.get('model', {}).items():
+    if key == name or not isinstance(value, dict):
+      target['model'][key] = value
   extra = _EXTRA_BLOCKS.get(name)
   if extra in plain:
     target[extra] = plain[extra]

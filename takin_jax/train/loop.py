@@ -178,13 +178,13 @@ def _train(
   constants, monitor = this.constants(), metrics.Monitor()
   bar = tqdm.tqdm(total=cfg.steps, initial=begin, unit='step')
   for step in range(begin + 1, cfg.steps + 1):
-    waiting_s = time.monotonic()
+    since_s = time.monotonic()
     batch = next(batches)
-    waited_s = time.monotonic() - waiting_s
+    waited_s = time.monotonic() - since_s
     with jax.transfer_guard('disallow'):
       batch = sharding.put_batch(batch, this.mesh)
       state, values = this.step(state, batch, key, constants)
-      monitor.add(step, values, waited_s)
+      monitor.add(step, values, since_s, waited_s)
     bar.update()
     elapsed_s = time.monotonic() - started_s
     out_of_time = 0 < cfg.time_limit_s < elapsed_s

@@ -48,38 +48,41 @@ class Monitor:
 
   def _reset(self) -> None:
     self._read: list[Mapping[str, np.ndarray]] = []
-    self._waited_s = 0.0
-    self._since = time.monotonic()
+    self._waited_s = self._took_s = 0.0
 
-  def add(self, step: int, metrics: Any, waited_s: float = 0.0) -> None:
+  def add(
+    self, step: int, metrics: Any, since_s: float, waited_s: float
+  ) -> None:
     """Takes the metrics of a dispatched step, reads those of the last one.
 
     Args:
       step: number of the step, from 1.
       metrics: arrays on the device.
-      waited_s: how long the loop waited for the batch.
+      since_s: `time.monotonic()` before the loop asked for the batch.
+      waited_s: how long it waited for the batch.
 
     Raises:
       DivergedError: if loss or gradients of the last step are not finite.
     """
     pending, self._pending = self._pending, (step, metrics)
-    self._waited_s += waited_s
     if pending:
       self._check(*pending)
+    self._waited_s += waited_s
+    self._took_s += time.monotonic() - since_s
 
   def flush(self) -> None:
     """Reads what has not been read."""
     if self._pending:
+      since_s = time.monotonic()
       self._check(*self._pending)
       self._pending = None
+      self._took_s += time.monotonic() - since_s
 
   def averages(self) -> dict[str, float]:
     """Means since the last call, with speed and share of data waiting."""
-    elapsed_s = max(time.monotonic() - self._since, 1e-9)
-    count = len(self._read)
     means = {k: np.mean([m[k] for m in self._read]) for k in self._read[0]}
-    means['steps_per_s'] = count / elapsed_s
-    means['data_wait_share'] = self._waited_s / elapsed_s
+    means['steps_per_s'] = len(self._read) / self._took_s
+    means['data_wait_share'] = self._waited_s / self._took_s
     self._reset()
     return means
 
