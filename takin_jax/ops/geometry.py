@@ -79,3 +79,37 @@ def pose_from_matrix(rotation: jax.Array) -> jax.Array:
   yaw = -jnp.arcsin(jnp.clip(rotation[..., 0, 2], -1.0, 1.0))
   roll = jnp.arctan2(rotation[..., 0, 1], rotation[..., 0, 0])
   return jnp.rad2deg(jnp.stack([pitch, yaw, roll], -1))
+
+
+def motion_from_keypoints(
+  x: jax.Array,
+  pose_deg: jax.Array,
+  kp: jax.Array,
+  rigid: tuple[int, ...],
+  canonical_rms: float,
+) -> Motion:
+  """The motion that poses given canonical keypoints as x.
+
+  Args:
+    x: [B, K, 3] keypoints in the picture.
+    pose_deg: [B, 3] pitch, yaw, roll in degrees.
+    kp: [B, K, 3] canonical keypoints.
+    rigid: keypoints that carry translation and scale.
+    canonical_rms: their distance from their mean (rms) in canonical units.
+
+  Returns:
+    Motion with `transform_keypoints(kp, motion)` equal to x, its z measured
+    from the rigid keypoints.
+  """
+  rotation = rotation_matrix(pose_deg)
+  rigid_points = x[:, jnp.asarray(rigid)]
+  centre = rigid_points.mean(1, keepdims=True)
+  squared = jnp.square(rigid_points - centre).sum(-1).mean(1)
+  scale = jnp.sqrt(squared)[:, None] / canonical_rms
+  exp = (x - centre) / scale[..., None] - kp @ rotation
+  return Motion(
+    exp=exp,
+    scale=scale,
+    t=centre[:, 0].at[:, 2].set(0.0),
+    pose_deg=pose_deg,
+  )

@@ -1,0 +1,121 @@
+"""Stage 1 of the nano model: motion extractor and renderer at 256 x 256.
+
+Three phases; the first two are independent and can run side by side:
+
+  R=runs; C=configs/nano_motion.py
+  python train.py --config=$C:extractor --workdir=$R/extractor
+  python train.py --config=$C:renderer --workdir=$R/renderer
+  python train.py --config=$C:joint --workdir=$R/joint \
+    --config.train.init_from="('$R/extractor:motion','$R/renderer:appearance,warping,generator')"
+
+Hardware: two CPU cores. Time and scores: takin_jax/weights/nano/MODEL_CARD.md.
+"""
+
+from ml_collections import ConfigDict
+
+# Typical expression offset of each keypoint on the training people.
+EXPRESSION_SCALE = (
+  *(0.026, 0.024, 0.016, 0.035, 0.018, 0.033),  # mouth
+  *(0.0125, 0.0082, 0.0133, 0.008),  # lids
+  *(0.0109, 0.0111, 0.0066, 0.007),  # irises, eye corners
+  *(0.0154, 0.0125, 0.0103, 0.0246),  # brows, nose, chin
+  *(0.0108, 0.0094, 0.0088),  # cheeks, forehead
+)
+
+
+def get_model() -> ConfigDict:
+  """The four modules; the values that make them small."""
+  model = ConfigDict()
+  model.image_size = 256  # side of portraits and frames, pixels
+  model.appearance = ConfigDict(
+    dict(
+      input_size=256,
+      patch=4,
+      channels=(32, 64),
+      volume_channels=16,
+      depth=4,
+      blocks_2d=2,
+      blocks_3d=0,
+      strided=True,
+      batch_norm=False,
+      skip_channels=16,
+    )
+  )
+  model.motion = ConfigDict(
+    dict(input_size=128, num_points=48, widths=(24, 48, 96, 128), hidden=256)
+  )
+  model.warping = ConfigDict(
+    dict(compress=4, fold_depth=True, widths=(48, 96, 128))
+  )
+  model.generator = ConfigDict(
+    dict(
+      channels=80, middle_blocks=2, up_channels=(40, 20), upscale=2, blend=True
+    )
+  )
+  return model
+
+
+def get_config(phase: str = 'joint') -> ConfigDict:
+  """The config of a phase: 'extractor', 'renderer' or 'joint'."""
+  config = ConfigDict()
+  config.name = f'nano_motion_{phase}'
+  config.stage = 'motion'
+  config.seed = 0
+  config.data = ConfigDict(
+    dict(
+      records='records',  # folder made by takin_jax.data.prepare
+      batch_size=8,  # pairs
+      hard=0.5,  # share of pairs that differ in mouth or lids
+    )
+  )
+  config.model = get_model()
+  # AdamW, constant and then linear to 0, averaged parameters.
+  config.optim = ConfigDict(
+    dict(
+      lr=7e-4,
+      schedule='constant_then_linear',
+      warmup_steps=40,
+      decay_from=0.4,
+      b2=0.99,
+      clip_norm=2.0,
+      ema_decay=0.998,
+    )
+  )
+  config.train = ConfigDict(
+    dict(steps=9000, log_every=100, samples_every=1500, init_from=())
+  )
+  config.eval = ConfigDict(dict(every=1500))
+  config.checkpoint = ConfigDict(dict(every=500, keep=2))
+  extractor = dict(
+    landmark=5.0,  # keypoints to landmarks
+    canonical=0.2,  # one person, one canonical shape
+    head_pose=0.03,  # degrees
+    expression=0.3,  # everything that moves, by its spread
+    expression_scale=EXPRESSION_SCALE,
+    gap=0.3,  # openings of mouth and eyes
+    positions=5.0,  # heat maps to landmarks
+  )
+  renderer = dict(
+    l1=2.0,
+    warped=0.5,
+    perceptual=0.5,  # VGG-16 on a 64 px crop, mostly the mouth
+    lpips=1.0,  # AlexNet on a 128 px crop
+    teacher_share=1.0,  # landmarks stand in for the extractor
+  )
+  picture_off = dict(l1=0.0, warped=0.0, perceptual=0.0, lpips=0.0)
+  if phase == 'extractor':
+    config.loss = ConfigDict({**extractor, **picture_off, 'similarity': True})
+    config.data.batch_size = 16
+    config.optim.lr = 1.5e-3
+    config.optim.freeze = ('appearance', 'warping', 'generator')
+  elif phase == 'renderer':
+    config.loss = ConfigDict(renderer)
+    config.optim.freeze = ('motion',)
+  elif phase == 'joint':
+    config.loss = ConfigDict({**renderer, **extractor, 'teacher_share': 0.5})
+    config.optim.lr = 2e-4
+    config.optim.decay_from = 0.0
+    config.train.steps = 1500
+  else:
+    raise ValueError(f'No phase {phase!r}: extractor, renderer or joint.')
+  return config

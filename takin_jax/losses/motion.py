@@ -1,0 +1,127 @@
+"""Stage-1 losses on keypoints and pictures: pure functions, float32.
+
+Sources: face-vid2vid (arXiv 2011.15126) for equivariance, keypoint prior,
+head pose and deformation prior; Takin-ADA (arXiv 2410.14283) eqs. 1 and 2 for
+the canonical and the landmark loss.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def huber(x: jax.Array, delta: float = 1.0) -> jax.Array:
+  """Element-wise Huber function: x^2 / 2 inside delta, linear outside."""
+  size = jnp.abs(x)
+  return jnp.where(
+    size < delta, 0.5 * jnp.square(x), delta * (size - 0.5 * delta)
+  )
+
+
+def wing(x: jax.Array, width: float = 0.1, curvature: float = 0.02):
+  """Element-wise wing function (Feng et al., arXiv 1711.06753)."""
+  size = jnp.abs(x)
+  offset = width - width * jnp.log1p(width / curvature)
+  return jnp.where(
+    size < width, width * jnp.log1p(size / curvature), size - offset
+  )
+
+
+def canonical_loss(
+  kp_a: jax.Array, kp_b: jax.Array, delta: float = 0.1
+) -> jax.Array:
+  """Mean Huber distance of one person's canonical keypoints, Takin eq. 1.
+
+  Args:
+    kp_a: [B, K, 3] from one picture.
+    kp_b: [B, K, 3] from another picture of the same person.
+    delta: where the Huber function turns linear.
+  """
+  return huber(kp_a - kp_b, delta).mean() / delta
+
+
+def landmark_loss(
+  x: jax.Array,
+  landmarks: jax.Array,
+  indices: tuple[int, ...] | None = None,
+  delta: float = 0.1,
+  use_wing: bool = False,
+) -> jax.Array:
+  """Half the mean distance of keypoints to landmarks, Takin eq. 2.
+
+  Args:
+    x: [B, K, 3] keypoints in the picture.
+    landmarks: [B, K, 2 or 3] the landmark that guides each keypoint.
+    indices: the guided keypoints; all if None.
+    delta: where the Huber function turns linear.
+    use_wing: the wing function instead of Huber's.
+  """
+  error = (x - landmarks[..., : x.shape[-1]])[..., :2]
+  if indices is not None:
+    error = error[:, jnp.asarray(indices)]
+  values = wing(error) if use_wing else huber(error, delta) / delta
+  return 0.5 * values.mean()
+
+
+def equivariance_loss(x: jax.Array, x_mapped: jax.Array) -> jax.Array:
+  """mean |x - T(x_T)| in x and y.
+
+  Args:
+    x: [B, K, 3] keypoints of a picture.
+    x_mapped: [B, K, 2] keypoints of the warped picture, mapped back.
+  """
+  return jnp.abs(x[..., :2] - x_mapped).mean()
+
+
+def keypoint_prior(
+  x: jax.Array, distance: float = 0.1, depth: float = 0.33
+) -> jax.Array:
+  """Keeps keypoints apart and their mean depth fixed.
+
+  sum_ij mean_b max(0, distance - |x_i - x_j|^2) over i != j, and
+  mean_b |mean_k z - depth|. (Public code also counts i = j, a constant.)
+  """
+  squared = jnp.square(x[:, :, None] - x[:, None]).sum(-1)
+  near = jnp.maximum(0.0, distance - squared)
+  near *= 1.0 - jnp.eye(x.shape[1])
+  spread = near.mean(0).sum()
+  return spread + jnp.abs(x[..., 2].mean(-1) - depth).mean()
+
+
+def head_pose_loss(pose_deg: jax.Array, teacher_deg: jax.Array) -> jax.Array:
+  """Sum over pitch, yaw, roll of the mean absolute error in degrees."""
+  return jnp.abs(pose_deg - teacher_deg).mean(0).sum()
+
+
+def deformation_prior(exp: jax.Array) -> jax.Array:
+  """mean_b ||exp||_1: [B, K, 3] expressions stay small."""
+  return jnp.abs(exp).sum((1, 2)).mean()
+
+
+def expression_loss(
+  exp: jax.Array, teacher: jax.Array, scale: jax.Array
+) -> jax.Array:
+  """Mean |exp - teacher| / scale over x, y (and z at a third).
+
+  Dividing by each keypoint's own spread makes lids, which move by a hundredth
+  of the picture, count as much as the chin.
+
+  Args:
+    exp: [B, K, 3].
+    teacher: [B, K, 3] the same from landmarks.
+    scale: [K] typical size of each keypoint's offsets.
+  """
+  weight = jnp.array([1.0, 1.0, 0.3])
+  error = jnp.abs(exp - teacher) * weight
+  return (error / jnp.asarray(scale)[:, None]).mean()
+
+
+def gaps(exp: jax.Array, pairs: tuple[tuple[int, int], ...]) -> jax.Array:
+  """Vertical distance of keypoint pairs: [B, K, 3] -> [B, len(pairs)]."""
+  upper, lower = jnp.asarray(pairs).T
+  return exp[:, lower, 1] - exp[:, upper, 1]
+
+
+def weighted_l1(a: jax.Array, b: jax.Array, weight: jax.Array) -> jax.Array:
+  """mean w |a - b| with w [B, H, W, 1] normalised to mean 1 per picture."""
+  weight = weight / weight.mean((1, 2), keepdims=True)
+  return (weight * jnp.abs(a - b)).mean()

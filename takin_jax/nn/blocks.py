@@ -1,0 +1,157 @@
+"""Convolution blocks shared by the renderer's modules, channel-last."""
+
+from collections.abc import Callable
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from takin_jax.ops.resize import avg_pool
+
+Dtype = jnp.dtype
+
+he_normal = nn.initializers.variance_scaling(2.0, 'fan_in', 'normal')
+small_normal = nn.initializers.variance_scaling(0.1, 'fan_in', 'normal')
+
+
+def leaky_relu(x: jax.Array, slope: float = 0.2) -> jax.Array:
+  return nn.leaky_relu(x, slope)
+
+
+class Conv(nn.Module):
+  """Convolution with symmetric zero padding k // 2.
+
+  Attributes:
+    features: output channels.
+    kernel: kernel size, the same for every spatial axis.
+    stride: stride, the same for every spatial axis.
+    ndim: 2 for [B, H, W, C], 3 for [B, D, H, W, C].
+    use_bias: adds a bias.
+    kernel_init: initialiser of the kernel.
+    dtype: compute type; parameters are float32.
+  """
+
+  features: int
+  kernel: int = 3
+  stride: int = 1
+  ndim: int = 2
+  use_bias: bool = True
+  kernel_init: Callable = he_normal
+  dtype: Dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    pad = self.kernel // 2
+    return nn.Conv(
+      self.features,
+      (self.kernel,) * self.ndim,
+      (self.stride,) * self.ndim,
+      padding=[(pad, pad)] * self.ndim,
+      use_bias=self.use_bias,
+      kernel_init=self.kernel_init,
+      dtype=self.dtype,
+      name='conv',
+    )(x)
+
+
+def group_norm(x: jax.Array, groups: int = 8) -> jax.Array:
+  """Group normalisation without parameters, float32 inside: [B, ..., C]."""
+  b, *space, c = x.shape
+  y = x.astype(jnp.float32).reshape(b, -1, groups, c // groups)
+  mean = y.mean((1, 3), keepdims=True)
+  var = jnp.square(y - mean).mean((1, 3), keepdims=True)
+  y = (y - mean) * jax.lax.rsqrt(var + 1e-5)
+  return y.reshape(b, *space, c).astype(x.dtype)
+
+
+class ResBlock(nn.Module):
+  """x + conv(act(norm(conv(act(norm(x)))))), pre-activation.
+
+  Attributes:
+    features: channels in and out.
+    norm: group normalisation before each activation.
+    dtype: compute type.
+  """
+
+  features: int
+  norm: bool = True
+  dtype: Dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    norm = group_norm if self.norm else lambda y: y
+    y = Conv(self.features, dtype=self.dtype, name='conv1')(
+      leaky_relu(norm(x))
+    )
+    y = Conv(
+      self.features, kernel_init=small_normal, dtype=self.dtype, name='conv2'
+    )(leaky_relu(norm(y)))
+    return x + y
+
+
+class BatchNorm(nn.Module):
+  """Batch norm with torch's settings (eps 1e-5, momentum 0.1), float32."""
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    y = nn.BatchNorm(
+      use_running_average=not train,
+      momentum=0.9,
+      epsilon=1e-5,
+      dtype=jnp.float32,
+      name='norm',
+    )(x)
+    return y.astype(x.dtype)
+
+
+class ConvNormAct(nn.Module):
+  """Convolution, batch norm and ReLU, or convolution and leaky ReLU.
+
+  Attributes:
+    features: output channels.
+    kernel: kernel size.
+    stride: reduction of H and W.
+    pool: reduce by mean pooling after the activation instead of striding.
+    ndim: 2, or 3 (then D is neither strided nor pooled).
+    batch_norm: batch norm and ReLU; otherwise leaky ReLU alone.
+    dtype: compute type.
+  """
+
+  features: int
+  kernel: int = 3
+  stride: int = 1
+  pool: bool = False
+  ndim: int = 2
+  batch_norm: bool = True
+  dtype: Dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    x = Conv(
+      self.features,
+      self.kernel,
+      1 if self.pool else self.stride,
+      self.ndim,
+      dtype=self.dtype,
+      name='conv',
+    )(x)
+    if self.batch_norm:
+      x = nn.relu(BatchNorm(name='norm')(x, train))
+    else:
+      x = leaky_relu(x)
+    return avg_pool(x, self.stride) if self.pool else x
+
+
+class ResBlock3d(nn.Module):
+  """Pre-activation residual block with batch norm: [B, D, H, W, C]."""
+
+  features: int
+  dtype: Dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    y = x
+    for i in (1, 2):
+      y = nn.relu(BatchNorm(name=f'norm{i}')(y, train))
+      y = Conv(self.features, ndim=3, dtype=self.dtype, name=f'conv{i}')(y)
+    return x + y

@@ -1,0 +1,42 @@
+"""Hourglass over [B, D, H, W, C] that halves H and W only.
+
+Source: face-vid2vid (arXiv 2011.15126). Every block is convolution, batch
+norm, ReLU; the skip of the last up block is the input itself.
+"""
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from takin_jax.nn.blocks import ConvNormAct
+from takin_jax.ops.resize import nearest_upsample
+
+
+class Hourglass(nn.Module):
+  """[B, D, H, W, C] -> [B, D, H, W, block_expansion / 2 + C]."""
+
+  block_expansion: int
+  num_blocks: int
+  max_features: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    def width(level: int) -> int:
+      return min(self.max_features, self.block_expansion * 2**level)
+
+    def block(features: int, name: str, **kwargs) -> ConvNormAct:
+      return ConvNormAct(
+        features, ndim=3, dtype=self.dtype, name=name, **kwargs
+      )
+
+    skips = [x]
+    for i in range(self.num_blocks):
+      x = block(width(i), f'down{i}', stride=2, pool=True)(x, train)
+      skips.append(x)
+    skips.pop()
+    for i in reversed(range(self.num_blocks)):
+      features = width(i) // 2
+      x = block(features, f'up{i}')(nearest_upsample(x, 2), train)
+      x = jnp.concatenate([x, skips.pop()], -1)
+    return block(x.shape[-1], 'out')(x, train)

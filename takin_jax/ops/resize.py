@@ -1,0 +1,59 @@
+"""Resampling by whole factors, channel-last."""
+
+import jax
+import jax.numpy as jnp
+
+
+def avg_pool(x: jax.Array, factor: int) -> jax.Array:
+  """Mean over factor x factor cells of H and W: [..., H, W, C]."""
+  *lead, h, w, c = x.shape
+  x = x.reshape(*lead, h // factor, factor, w // factor, factor, c)
+  return x.mean((-4, -2))
+
+
+def nearest_upsample(x: jax.Array, factor: int) -> jax.Array:
+  """Repeats H and W: [..., H, W, C] -> [..., H factor, W factor, C]."""
+  *lead, h, w, c = x.shape
+  x = jnp.broadcast_to(
+    x[..., :, None, :, None, :], (*lead, h, factor, w, factor, c)
+  )
+  return x.reshape(*lead, h * factor, w * factor, c)
+
+
+def bilinear_upsample(x: jax.Array, factor: int) -> jax.Array:
+  """Half-pixel bilinear enlargement with replicated edges, two matmuls.
+
+  Args:
+    x: [B, H, W, C].
+    factor: enlargement of H and W.
+
+  Returns:
+    [B, H factor, W factor, C].
+  """
+
+  def matrix(n: int) -> jax.Array:
+    position = (jnp.arange(n * factor) + 0.5) / factor - 0.5
+    position = jnp.clip(position, 0, n - 1)
+    return jnp.maximum(0.0, 1.0 - jnp.abs(position[:, None] - jnp.arange(n)))
+
+  rows, columns = matrix(x.shape[1]), matrix(x.shape[2])
+  return jnp.einsum('ai,bj,nijc->nabc', rows, columns, x)
+
+
+def pixel_shuffle(x: jax.Array, factor: int) -> jax.Array:
+  """Channels to space; out[h f + i, w f + j, c] = in[h, w, c f^2 + i f + j]."""
+  *lead, h, w, c = x.shape
+  c //= factor * factor
+  n = len(lead)
+  x = x.reshape(*lead, h, w, c, factor, factor)
+  x = x.transpose(*range(n), n, n + 3, n + 1, n + 4, n + 2)
+  return x.reshape(*lead, h * factor, w * factor, c)
+
+
+def pixel_unshuffle(x: jax.Array, factor: int) -> jax.Array:
+  """Space to channels: [..., H, W, C] -> [..., H / f, W / f, f^2 C]."""
+  *lead, h, w, c = x.shape
+  n = len(lead)
+  x = x.reshape(*lead, h // factor, factor, w // factor, factor, c)
+  x = x.transpose(*range(n), n, n + 2, n + 1, n + 3, n + 4)
+  return x.reshape(*lead, h // factor, w // factor, factor * factor * c)
