@@ -25,8 +25,9 @@ import tqdm
 from takin_jax.data import media
 from takin_jax.data.speech import STATS_FILE, frame_count
 
-SUFFIXES = frozenset(
-  '.wav .flac .mp3 .m4a .ogg .opus .mp4 .mov .m4v .mpg .mpeg .webm'.split()
+SUFFIXES = (
+  *('.wav', '.flac', '.mp3', '.m4a', '.ogg', '.opus'),
+  *('.mp4', '.mov', '.m4v', '.mpg', '.mpeg', '.webm'),
 )
 # Centre of output frame n, in samples: first + n * hop.
 TEACHER_FIRST, TEACHER_HOP = 447.0, 384.0

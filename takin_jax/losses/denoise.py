@@ -1,0 +1,84 @@
+"""Losses of stage 2: denoising, and optional terms on the motion itself.
+
+Source: Takin-ADA (arXiv 2410.14283), eq. 3. The velocity term (arXiv
+2209.14916) and the weight on the lips are ours to switch on.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from takin_jax.diffusion import schedule
+
+# The first six keypoints are the lips: numbers 0 to 17 of a motion vector.
+LIP_NUMBERS = 18
+
+
+@dataclasses.dataclass(frozen=True)
+class DenoiseLossConfig:
+  """Weights; 0 switches a term off.
+
+  Attributes:
+    lips: weight of the lips' numbers in every term, relative to the others.
+    pose: the same for scale, translation and rotation (the last 7).
+    velocity: mean squared error of the change from frame to frame of the
+      predicted x_0, weighted by the share of signal in x_t.
+  """
+
+  lips: float = 1.0
+  pose: float = 1.0
+  velocity: float = 0.0
+
+
+def denoise_loss(
+  output: jax.Array,
+  x0: jax.Array,
+  noise: jax.Array,
+  alpha: jax.Array,
+  frame_mask: jax.Array,
+  prediction: str,
+  cfg: DenoiseLossConfig,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """Mean squared error of what the network predicts, and the other terms.
+
+  Args:
+    output: [B, T, M] of the denoiser.
+    x0: [B, T, M] normalised motion.
+    noise: [B, T, M] that was added.
+    alpha: [B] alphas_cumprod of each sample's step.
+    frame_mask: [B, T] bool, False for padding.
+    prediction: 'eps', 'x0' or 'v'.
+    cfg: weights.
+
+  Returns:
+    The loss [] and its parts by name.
+  """
+  output = output.astype(jnp.float32)
+  target = schedule.training_target(x0, noise, alpha, prediction)
+  weights = number_weights(x0.shape[-1], cfg)
+  loss = masked_mean(jnp.square(output - target) * weights, frame_mask)
+  parts = {'denoise': loss}
+  if cfg.velocity:
+    x_t = schedule.add_noise(x0, noise, alpha)
+    # With eps, x_0 carries a factor 1 / sqrt(alpha): weigh by alpha.
+    got = schedule.to_x0_eps(output, x_t, alpha, prediction)[0]
+    change = jnp.diff(got - x0, axis=1) * weights**0.5
+    change = jnp.square(change) * alpha[:, None, None]
+    both = frame_mask[:, 1:] & frame_mask[:, :-1]
+    parts['velocity'] = masked_mean(change, both)
+    loss = loss + cfg.velocity * parts['velocity']
+  return loss, parts
+
+
+def number_weights(numbers: int, cfg: DenoiseLossConfig) -> jax.Array:
+  """Weight of each of the motion's numbers, with mean 1: [M]."""
+  weights = jnp.ones(numbers)
+  weights = weights.at[:LIP_NUMBERS].set(cfg.lips).at[-7:].set(cfg.pose)
+  return weights / weights.mean()
+
+
+def masked_mean(x: jax.Array, mask: jax.Array) -> jax.Array:
+  """Mean of x [B, T, M] over the frames of mask [B, T]."""
+  kept = mask[..., None].astype(x.dtype)
+  return (x * kept).sum() / jnp.maximum(kept.sum() * x.shape[-1], 1.0)
