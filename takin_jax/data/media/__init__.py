@@ -4,14 +4,10 @@ In: anything that PyAV or OpenCV decodes. Out: RGB uint8 pictures and float32
 mono sound; MP4 files. A failure that a user can cause is a MediaError.
 """
 
-from takin_jax.data.media.audio import iter_audio
-from takin_jax.data.media.audio import read_audio
-from takin_jax.data.media.audio import SAMPLE_RATE_HZ
+from takin_jax.data.media.audio import SAMPLE_RATE_HZ, iter_audio, read_audio
 from takin_jax.data.media.errors import MediaError
 from takin_jax.data.media.image import read_image
-from takin_jax.data.media.video import frame_rate
-from takin_jax.data.media.video import FRAME_RATE_HZ
-from takin_jax.data.media.video import read_frames
+from takin_jax.data.media.video import FRAME_RATE_HZ, frame_rate, read_frames
 from takin_jax.data.media.writer import VideoWriter
 
 __all__ = [

@@ -6,9 +6,7 @@ import av
 import numpy as np
 import soxr
 
-from takin_jax.data.media.decode import decode
-from takin_jax.data.media.decode import open_container
-from takin_jax.data.media.decode import StrPath
+from takin_jax.data.media.decode import StrPath, decode, open_container
 from takin_jax.data.media.errors import MediaError
 
 SAMPLE_RATE_HZ = 16_000

@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 
-from takin_jax.data.media.decode import require_file
-from takin_jax.data.media.decode import StrPath
+from takin_jax.data.media.decode import StrPath, require_file
 from takin_jax.data.media.errors import MediaError
 
 _MAX_PX = 4096

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import av
 import numpy as np
 
-from takin_jax.data.media.decode import decode
-from takin_jax.data.media.decode import open_container
-from takin_jax.data.media.decode import StrPath
+from takin_jax.data.media.decode import StrPath, decode, open_container
 from takin_jax.data.media.errors import MediaError
 
 FRAME_RATE_HZ = 25

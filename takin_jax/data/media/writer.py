@@ -1,5 +1,6 @@
 """RGB frames and mono sound -> MP4 (H.264 + AAC), one frame at a time."""
 
+import contextlib
 from fractions import Fraction
 import os
 from pathlib import Path
@@ -109,10 +110,8 @@ class VideoWriter:
 
   def discard(self) -> None:
     """Gives up: closes and deletes the unfinished file."""
-    try:
+    with contextlib.suppress(av.error.FFmpegError, OSError):
       self._container.close()
-    except (av.error.FFmpegError, OSError):
-      pass  # the file goes anyway
     self._part.unlink(missing_ok=True)
 
   def _open(self) -> av.container.OutputContainer:

@@ -1,0 +1,37 @@
+"""Finding faces: boxes, landmarks and the square crop that the models see.
+
+In: RGB uint8 pictures. Out: a CropBox and crops; with MediaPipe (extra `data`)
+landmarks, blendshapes and head pose.
+"""
+
+from takin_jax.data.faces.cascade import detect_boxes
+from takin_jax.data.faces.crop import (
+  CROP_RAISE,
+  CROP_SCALE,
+  CropBox,
+  clamp_crop,
+  crop_around,
+  crop_image,
+)
+from takin_jax.data.faces.find import find_crop
+from takin_jax.data.faces.landmarker import (
+  Face,
+  Landmarker,
+  landmark_box,
+  landmarker,
+)
+
+__all__ = [
+  'CROP_RAISE',
+  'CROP_SCALE',
+  'CropBox',
+  'Face',
+  'Landmarker',
+  'clamp_crop',
+  'crop_around',
+  'crop_image',
+  'detect_boxes',
+  'find_crop',
+  'landmark_box',
+  'landmarker',
+]

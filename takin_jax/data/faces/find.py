@@ -1,0 +1,73 @@
+"""Where to crop a portrait."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from takin_jax.data.faces.cascade import detect_boxes
+from takin_jax.data.faces.crop import CropBox, crop_around
+from takin_jax.data.faces.landmarker import (
+  landmark_box,
+  landmarker,
+  local_model,
+)
+from takin_jax.data.media import MediaError
+
+_DETECT_PX = 640
+
+
+def find_crop(
+  image: np.ndarray, mode: str | Sequence[float] = 'auto'
+) -> CropBox:
+  """The square of a picture to animate.
+
+  Args:
+    image: [H, W, 3] uint8 RGB.
+    mode: 'auto' looks for the largest face (MediaPipe where it and its model
+      are at hand, else OpenCV's cascade); 'none' takes the largest central
+      square; (x, y, size) in pixels is taken as it is.
+
+  Returns:
+    The square and the number of faces.
+
+  Raises:
+    MediaError: no face, or a square that is not in the picture.
+  """
+  height, width = image.shape[:2]
+  if mode == 'auto':
+    return _around_face(image)
+  if mode == 'none':
+    size = min(width, height)
+    return CropBox((width - size) // 2, (height - size) // 2, size)
+  if isinstance(mode, str) or len(mode) != 3:
+    raise MediaError(f'crop {mode!r} is not auto, none or x,y,size.')
+  x, y, size = (round(v) for v in mode)
+  overlap = x < width and y < height and x + size > 0 and y + size > 0
+  if size < 1 or not overlap:
+    raise MediaError(
+      f'The crop {x},{y},{size} is not in the picture: it is {width} pixels '
+      f'wide and {height} high.'
+    )
+  return CropBox(x, y, size)
+
+
+def _around_face(image: np.ndarray) -> CropBox:
+  model = local_model()
+  if model is not None:
+    scale = min(1.0, _DETECT_PX / max(image.shape[:2]))
+    small = cv2.resize(
+      image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
+    with landmarker(model) as detector:
+      face = detector.detect(small)
+    if face is not None:
+      height, width = image.shape[:2]
+      return crop_around(landmark_box(face, width, height), face.count)
+  boxes = detect_boxes(image)
+  if not len(boxes):
+    raise MediaError(
+      'The picture shows no face that can be found: crop it with --crop '
+      'x,y,size (a square around the head), or take a frontal, larger face.'
+    )
+  return crop_around(boxes[0], len(boxes))
