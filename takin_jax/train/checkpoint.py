@@ -1,6 +1,6 @@
 """Checkpoints: state, data position and resolved config, saved together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
 import logging
 import os
@@ -35,13 +35,19 @@ class WorkdirError(ValueError):
 
 
 class Checkpoints:
-  """The checkpoints in the folder of one run."""
+  """The checkpoints in the folder of one run.
 
-  def __init__(self, workdir: str | os.PathLike[str], keep: int = 3):
+  Args:
+    workdir: folder of the run.
+    keep: how many to keep; None: only read, also while the run goes on.
+  """
+
+  def __init__(self, workdir: str | os.PathLike[str], keep: int | None = None):
     self._folder = pathlib.Path(workdir).absolute() / FOLDER
     options = ocp.CheckpointManagerOptions(
       max_to_keep=keep,
-      cleanup_tmp_directories=True,
+      read_only=keep is None,
+      cleanup_tmp_directories=keep is not None,
       enable_async_checkpointing=False,
     )
     self._manager = ocp.CheckpointManager(self._folder, options=options)
@@ -84,7 +90,7 @@ class Checkpoints:
     items = ocp.args.Composite(
       state=ocp.args.StandardRestore(target), data=ocp.args.JsonRestore()
     )
-    found = self._newest(items)
+    found = self._newest(lambda step: self._manager.restore(step, args=items))
     return found and (found['state'], found['data'])
 
   def ema(self) -> Params:
@@ -93,26 +99,29 @@ class Checkpoints:
     Raises:
       WorkdirError: if there is none.
     """
-    steps = self._manager.all_steps()
-    if not steps:
+    found = self._newest(self._read_state)
+    if found is None:
       raise WorkdirError(f'{self._folder.parent} holds no checkpoint.')
-    path = self._folder / str(max(steps)) / 'state'
-    with ocp.PyTreeCheckpointer() as checkpointer:
-      tree = checkpointer.metadata(path).item_metadata.tree
-      as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-      args = jax.tree.map(lambda _: as_numpy, tree)
-      state = checkpointer.restore(path, restore_args=args)
-    return state['ema']
+    return found['ema']
 
   def close(self) -> None:
     """Waits for what is being written."""
     self._manager.close()
 
-  def _newest(self, items: ocp.args.Composite) -> Any:
+  def _read_state(self, step: int) -> dict[str, Any]:
+    """The state as nested dicts of numpy arrays, on any machine."""
+    path = self._folder / str(step) / 'state'
+    with ocp.PyTreeCheckpointer() as checkpointer:
+      tree = checkpointer.metadata(path).item_metadata.tree
+      as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
+      args = jax.tree.map(lambda _: as_numpy, tree)
+      return checkpointer.restore(path, restore_args=args)
+
+  def _newest(self, read: Callable[[int], Any]) -> Any:
     steps = sorted(self._manager.all_steps(), reverse=True)
     for step in steps:
       try:
-        return self._manager.restore(step, args=items)
+        return read(step)
       except Exception as error:  # damage shows in many types of error
         _log.warning('Skipping the damaged checkpoint %d: %s', step, error)
     if steps:

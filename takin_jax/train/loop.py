@@ -80,7 +80,9 @@ class Run:
     )
     optim_cfg = config_lib.build(optim.OptimConfig, config.optim)
     self.eval_every = config.get('eval', {}).get('every', 0)
-    self.mesh = sharding.make_mesh(**config.get('mesh', {}))
+    self.mesh = sharding.make_mesh(
+      config_lib.build(sharding.MeshConfig, config.get('mesh'))
+    )
     self.key = jax.random.key(config.seed)
     self.schedule = optim.make_schedule(optim_cfg, self.train.steps)
     self._tx = optim.make_optimizer(optim_cfg, self.train.steps)
@@ -154,10 +156,10 @@ def run(
   with contextlib.ExitStack() as stack:
     checkpoints = checkpoint.Checkpoints(workdir, this.saving.keep)
     stack.callback(checkpoints.close)
-    writer = metrics.MetricWriter(workdir)
-    stack.callback(writer.close)
     stop = stack.enter_context(StopSignal())
     state, batches = this.start(checkpoints)
+    writer = metrics.MetricWriter(workdir, int(state.step))
+    stack.callback(writer.close)
     state = _train(this, state, batches, checkpoints, writer, stop)
   if int(state.step) < this.train.steps:
     print(f'Stopped after step {int(state.step)}. Resume: {resume_command}')

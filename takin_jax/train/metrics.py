@@ -17,11 +17,23 @@ class DivergedError(RuntimeError):
 
 
 class MetricWriter:
-  """Appends metrics to `metrics.jsonl` and to TensorBoard event files."""
+  """Appends metrics to `metrics.jsonl` and to TensorBoard event files.
 
-  def __init__(self, workdir: pathlib.Path):
-    self._file = (workdir / 'metrics.jsonl').open('a', buffering=1)
-    self._events = tensorboardX.SummaryWriter(str(workdir / 'events'))
+  Args:
+    workdir: folder of the run.
+    step: where the run goes on; what a killed run wrote later is dropped.
+  """
+
+  def __init__(self, workdir: pathlib.Path, step: int):
+    path = workdir / 'metrics.jsonl'
+    lines = path.read_text().splitlines(True) if path.exists() else []
+    kept = [line for line in lines if _step_of(line) <= step]
+    if kept != lines:
+      path.write_text(''.join(kept))
+    self._file = path.open('a', buffering=1)
+    self._events = tensorboardX.SummaryWriter(
+      str(workdir / 'events'), purge_step=step + 1
+    )
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Writes one line: step, then the metrics by name."""
@@ -34,6 +46,13 @@ class MetricWriter:
     """Flushes both."""
     self._file.close()
     self._events.close()
+
+
+def _step_of(line: str) -> float:
+  try:
+    return json.loads(line)['step']
+  except json.JSONDecodeError:  # cut off by a kill
+    return math.inf
 
 
 class Monitor:

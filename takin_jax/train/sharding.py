@@ -1,5 +1,6 @@
 """Where arrays live: the batch is split over devices, the state is not."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -9,19 +10,25 @@ import numpy as np
 DATA_AXIS = 'data'
 
 
-def make_mesh(devices: int = 0) -> Mesh:
+@dataclasses.dataclass(frozen=True)
+class MeshConfig:
+  """How many devices share the batch; 0: all there are."""
+
+  devices: int = 0
+
+
+def make_mesh(cfg: MeshConfig) -> Mesh:
   """One axis of devices that share the batch.
 
-  Args:
-    devices: how many; 0: all there are.
-
   Raises:
-    ValueError: if there are fewer.
+    ValueError: if there are fewer than asked for.
   """
   there = jax.devices()
-  if devices > len(there):
-    raise ValueError(f'mesh asks for {devices} devices of {len(there)}.')
-  chosen = there[: devices or len(there)]
+  if cfg.devices > len(there):
+    raise ValueError(
+      f'mesh.devices is {cfg.devices}, but there are {len(there)} devices.'
+    )
+  chosen = there[: cfg.devices or len(there)]
   return jax.make_mesh(
     (len(chosen),), (DATA_AXIS,), axis_types=(AxisType.Auto,), devices=chosen
   )

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from takin_jax.train import checkpoint, loop, metrics
+from takin_jax.train import checkpoint, init_from, loop, metrics
 from tests.train import toy_task
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -93,9 +93,14 @@ def test_a_damaged_checkpoint_is_skipped(config, tmp_path, caplog):
   for path in newest.rglob('*'):
     if path.is_file():
       path.write_bytes(path.read_bytes()[:20])
+  ema = init_from.load_groups(str(tmp_path / 'run'))
   resumed = loop.run(config, tmp_path / 'run')
   assert 'Skipping the damaged checkpoint 4' in caplog.text
   assert_equal(straight, resumed)
+  assert np.isfinite(ema['head']['bias']).all()
+  lines = (tmp_path / 'run' / 'metrics.jsonl').read_text().splitlines()
+  steps = [json.loads(line)['step'] for line in lines]
+  assert steps == [1, 2, 2, 3, 4, 4]  # each once, and two evaluations
 
 
 def test_nan_stops_and_keeps_the_last_good_checkpoint(
