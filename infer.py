@@ -1,0 +1,95 @@
+"""Makes a portrait talk: python infer.py -s PORTRAIT -a SPEECH -o VIDEO.
+
+Without arguments: a default portrait says a default sentence in talking.mp4.
+"""
+
+import argparse
+from collections.abc import Sequence
+import os
+import sys
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = _Parser(
+    prog='infer.py', description='Makes a portrait talk, or move like a video.'
+  )
+  add = parser.add_argument
+  add('-s', '--source', metavar='IMAGE', help='portrait (default: astronaut)')
+  driver = parser.add_mutually_exclusive_group()
+  driver.add_argument('-a', '--audio', metavar='FILE', help='speech')
+  driver.add_argument('-d', '--driving', metavar='VIDEO', help='moves it')
+  add('-o', '--output', metavar='FILE', default='talking.mp4')
+  add('--emotion', metavar='NAME[:scale]', help='e.g. happy or sad:0.5')
+  add('--steps', type=_count, help="of denoising (default: the weights' own)")
+  add('--guidance', type=_factor, help='how strongly speech moves the face')
+  add('--seed', type=int, default=0, help='of the motion')
+  add('--pose-scale', type=_factor, default=1.0, help='head movement')
+  add('--motion-scale', type=_factor, default=1.0, help='expression')
+  relative = parser.add_mutually_exclusive_group()
+  relative.add_argument(
+    '--relative',
+    action='store_true',
+    default=True,
+    help='the changes of the driving video move the portrait (default)',
+  )
+  relative.add_argument(
+    '--absolute',
+    dest='relative',
+    action='store_false',
+    help='the portrait takes the driving expression and pose as they are',
+  )
+  crop = 'auto (the face), none (the whole picture) or x,y,size in pixels'
+  add('--crop', default='auto', help=crop)
+  add('--driving-crop', metavar='CROP', default='auto', help='as --crop')
+  add('--weights', metavar='DIR|NAME', default='nano')
+  add('--config', metavar='FILE', help='config the weights must belong to')
+  add('--device', default='auto', help='auto, cpu, gpu, tpu or e.g. gpu:1')
+  add('--verbose', action='store_true', help='times and versions')
+  return parser
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says in one sentence what is wrong with the arguments."""
+
+  def error(self, message: str):
+    self.exit(2, f'{self.prog}: {message}; see --help.\n')
+
+
+def _factor(text: str) -> float:
+  value = float(text)
+  if not 0 <= value <= 100:
+    raise argparse.ArgumentTypeError(f'{text} is not between 0 and 100')
+  return value
+
+
+def _count(text: str) -> int:
+  value = int(text)
+  if value < 1:
+    raise argparse.ArgumentTypeError(f'{text} is not 1 or more')
+  return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Command line; returns the exit code."""
+  args = _parser().parse_args(argv)
+  if args.device == 'cpu':
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+  # Only now: --help and wrong arguments need not wait for JAX.
+  from takin_jax.data.media import MediaError
+  from takin_jax.infer.animate import Job, animate
+  from takin_jax.infer.errors import InputError
+  from takin_jax.weights import WeightsError
+
+  try:
+    print(animate(Job(**vars(args)), lambda text: print(text, file=sys.stderr)))
+  except (InputError, MediaError, WeightsError) as error:
+    print(f'infer.py: {error}', file=sys.stderr)
+    return 2
+  except KeyboardInterrupt:
+    print('infer.py: interrupted, nothing was written.', file=sys.stderr)
+    return 130
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

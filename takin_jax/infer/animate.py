@@ -1,0 +1,178 @@
+"""One portrait and one driver in, one video file out.
+
+The driver is speech (sound of any length) or a driving video. Memory stays
+constant: sound is read, turned into motion, rendered and encoded window by
+window.
+"""
+
+from collections.abc import Callable, Iterator
+import dataclasses
+import os
+from pathlib import Path
+import time
+
+import jax
+import jaxlib
+import numpy as np
+import skimage.data
+import tqdm
+
+from takin_jax import compilation
+from takin_jax.data import media
+from takin_jax.data.faces import CropBox, crop_image
+from takin_jax.infer import compose, drivers, loading, stream
+from takin_jax.infer.controls import Controls
+from takin_jax.infer.engine import Engine, pick_device
+from takin_jax.types import FRAME_RATE_HZ
+
+DEFAULT_SPEECH = Path(__file__).parents[1] / 'assets' / 'hello.flac'
+
+Note = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """What to make, named as the options of infer.py.
+
+  Attributes:
+    source: portrait; None: scikit-image's astronaut.
+    audio: speech; None: the default sentence.
+    driving: a video instead of speech.
+    output: the file to make.
+    emotion: `NAME[:scale]`; None: the weights' default.
+    steps: of denoising; None: the weights' default.
+    guidance: strength of the speech; None: the weights' default.
+    seed: of the noise that becomes motion.
+    pose_scale: factor on head movement.
+    motion_scale: factor on expression.
+    relative: the changes of a driving video move the portrait.
+    crop: 'auto', 'none' or 'x,y,size' in pixels of the portrait.
+    driving_crop: likewise for the driving video.
+    weights: folder or name.
+    config: config file that the weights must belong to.
+    device: see `pick_device`.
+    verbose: tell times and versions.
+  """
+
+  source: str | None = None
+  audio: str | None = None
+  driving: str | None = None
+  output: str = 'talking.mp4'
+  emotion: str | None = None
+  steps: int | None = None
+  guidance: float | None = None
+  seed: int = 0
+  pose_scale: float = 1.0
+  motion_scale: float = 1.0
+  relative: bool = True
+  crop: str = 'auto'
+  driving_crop: str = 'auto'
+  weights: str | os.PathLike[str] = 'nano'
+  config: str | None = None
+  device: str = 'auto'
+  verbose: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+  """What was made, and how fast.
+
+  Attributes:
+    path: the file.
+    frames: number of frames.
+    size_px: their side.
+    start_s: seconds of loading and compiling.
+    work_s: seconds from then to the finished file.
+  """
+
+  path: str
+  frames: int
+  size_px: int
+  start_s: float
+  work_s: float
+
+  def __str__(self) -> str:
+    length_s = self.frames / FRAME_RATE_HZ
+    return (
+      f'{self.path}: {self.frames} frames, {length_s:.1f} s at '
+      f'{self.size_px}x{self.size_px}, made in {self.work_s:.1f} s after '
+      f'{self.start_s:.1f} s of start-up: {self.frames / self.work_s:.0f} FPS, '
+      f'real-time factor {self.work_s / length_s:.2f}'
+    )
+
+
+def animate(job: Job, note: Note) -> Result:
+  """Does the job.
+
+  Args:
+    job: what to make.
+    note: called with what the user should know meanwhile.
+
+  Returns:
+    What was made.
+
+  Raises:
+    InputError, MediaError, WeightsError: in one sentence what is wrong; no
+      file was made.
+  """
+  start = time.perf_counter()
+  tell = note if job.verbose else lambda text: None
+  cache = compilation.enable_cache()
+  device = pick_device(job.device)
+  tell(
+    f'{device.device_kind} ({device}), jax {jax.__version__}, '
+    f'jaxlib {jaxlib.__version__}; compiled programs in {cache}'
+  )
+  config, params = loading.load(
+    job.weights,
+    job.config,
+    sample_steps=job.steps,
+    guidance_audio=job.guidance,
+  )
+  emotion = loading.emotion_vector(job.emotion, config, params)
+  controls = Controls(
+    motion_scale=job.motion_scale,
+    pose_scale=job.pose_scale,
+    max_pose_deg=loading.infer_config(config).max_pose_deg,
+    relative=float(job.relative),
+  )
+  image, box = _portrait(job, note)
+  if job.driving is not None:
+    driver = drivers.Video(job.driving, job.driving_crop, controls)
+  else:
+    speech = DEFAULT_SPEECH if job.audio is None else job.audio
+    driver = drivers.Speech(speech, emotion, controls, job.seed)
+  with media.VideoWriter(job.output, rate=driver.rate) as writer:
+    engine = Engine(config, params, device, video=job.driving is not None)
+    ready = time.perf_counter()
+    tell(f'ready after {ready - start:.2f} s')
+    source = engine.source(crop_image(image, box, engine.size_px))
+    started = driver.frames(engine, source)
+    with tqdm.tqdm(
+      total=driver.count, unit='frame', disable=None, leave=False
+    ) as bar:
+      frames = _counted(stream.fetch(started), bar)
+      stream.write_all(writer, frames, driver.sound())
+  done = time.perf_counter()
+  return Result(
+    str(job.output), writer.frames, engine.size_px, ready - start, done - ready
+  )
+
+
+def _portrait(job: Job, note: Note) -> tuple[np.ndarray, CropBox]:
+  """The portrait [H, W, 3] uint8 and the part of it that is animated."""
+  crop = compose.parse_crop(job.crop)
+  if job.source is not None:
+    image, name = media.read_image(job.source), str(job.source)
+  else:
+    # Eileen Collins, NASA, public domain.
+    image, name = skimage.data.astronaut(), 'the default portrait'
+  return image, compose.portrait_crop(image, crop, name, note)
+
+
+def _counted(
+  frames: Iterator[np.ndarray], bar: tqdm.tqdm
+) -> Iterator[np.ndarray]:
+  for frame in frames:
+    yield frame
+    bar.update()

@@ -1,0 +1,107 @@
+"""Which part of a picture is animated.
+
+In: a portrait or a driving video of any size. Out: the square that the model
+sees, in pixels of the picture.
+"""
+
+from collections.abc import Callable
+import itertools
+import os
+
+import numpy as np
+
+from takin_jax.data.faces import CropBox, find_crop
+from takin_jax.data.media import FRAME_RATE_HZ, MediaError, read_frames
+from takin_jax.infer.errors import InputError
+
+# Driving video: frames looked at for the face, one every so many.
+_LOOKS, _LOOK_EVERY = 8, 12
+
+Note = Callable[[str], None]
+Mode = str | tuple[float, float, float]
+
+
+def parse_crop(text: str, option: str = '--crop') -> Mode:
+  """`auto`, `none` or `x,y,size`, for `find_crop`.
+
+  Args:
+    text: what the user gave.
+    option: where, for messages.
+
+  Raises:
+    InputError: for anything else.
+  """
+  if text in ('auto', 'none'):
+    return text
+  try:
+    x, y, size = (float(part) for part in text.split(','))
+  except ValueError:
+    x = y = size = float('nan')
+  if not np.isfinite([x, y, size]).all():
+    raise InputError(
+      f'{option} {text} is none of auto, none and x,y,size in pixels.'
+    )
+  return x, y, size
+
+
+def portrait_crop(
+  image: np.ndarray, mode: Mode, name: str, note: Note
+) -> CropBox:
+  """The part of a portrait that is animated.
+
+  Args:
+    image: [H, W, 3] uint8.
+    mode: as `parse_crop` gives it.
+    name: of the picture, for messages.
+    note: called with what the user should know.
+
+  Raises:
+    InputError: there is no face, or nothing at the given place.
+  """
+  try:
+    crop = find_crop(image, mode)
+  except MediaError as error:
+    raise InputError(f'{name}: {error}') from None
+  if crop.faces > 1:
+    note(f'{name} shows {crop.faces} faces: the largest is animated.')
+  return crop
+
+
+def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
+  """The part of a driving video that is followed: one constant square.
+
+  Args:
+    path: a video file.
+    mode: as for a portrait.
+
+  Raises:
+    InputError: there is no face, or nothing at the given place.
+    MediaError: the file cannot be read.
+  """
+  stop = _LOOKS * _LOOK_EVERY
+  looks = itertools.islice(read_frames(path), 0, stop, _LOOK_EVERY)
+  crops, problem = [], None
+  for image in looks:
+    try:
+      crops.append(find_crop(image, mode))
+    except MediaError as error:
+      problem = error
+    if mode != 'auto':
+      break
+  if not crops:
+    raise InputError(
+      f'{path}, first {stop / FRAME_RATE_HZ:.0f} s: '
+      f'{str(problem).replace("--crop", "--driving-crop")}'
+    )
+  return _typical(crops)
+
+
+def _typical(crops: list[CropBox]) -> CropBox:
+  """Median place and size of a face over several frames."""
+  x, y, size, _ = np.array(crops, float).T
+  middle = np.median(size)
+  return CropBox(
+    round(np.median(x + size / 2) - middle / 2),
+    round(np.median(y + size / 2) - middle / 2),
+    round(middle),
+  )
