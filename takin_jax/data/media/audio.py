@@ -65,10 +65,13 @@ def _resampled(path: StrPath, rate: int) -> Iterator[np.ndarray]:
       raise MediaError(f'{path} has no audio stream: give a file with sound.')
     downmix, resampler, pieces, count = None, None, [], 0
     for frame in decode(container, container.streams.audio[0]):
-      if downmix is None:  # FFmpeg mixes the channels, soxr changes the rate
-        downmix = av.AudioResampler('flt', 'mono', frame.sample_rate)
+      if downmix is None:
+        # FFmpeg mixes the channels (to integers: then the weights sum to 1),
+        # soxr changes the rate.
+        downmix = av.AudioResampler('s32', 'mono', frame.sample_rate)
         resampler = soxr.ResampleStream(frame.sample_rate, rate, 1)
-      pieces += [mono.to_ndarray()[0] for mono in downmix.resample(frame)]
+      for mono in downmix.resample(frame):
+        pieces.append(mono.to_ndarray()[0].astype(np.float32) / 2**31)
       count += frame.samples
       if count >= frame.sample_rate:
         yield resampler.resample_chunk(np.concatenate(pieces))

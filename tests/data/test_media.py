@@ -1,0 +1,303 @@
+"""Reading and writing video, sound and pictures, good ones and bad ones."""
+
+from pathlib import Path
+import struct
+
+import av
+import cv2
+import numpy as np
+from PIL import Image
+import pytest
+
+from takin_jax.data import media
+from tests.data import media_files
+
+
+def _gain(path: Path, hz: float = 440.0, seconds: float = 1.0) -> float:
+  """Amplitude of a tone in the sound of a file; checks its length and kind."""
+  samples = media.read_audio(path)
+  assert samples.dtype == np.float32 and samples.ndim == 1
+  assert len(samples) == pytest.approx(16_000 * seconds, abs=400)
+  middle = samples[3200:12_800]
+  t = np.arange(len(middle)) / 16_000
+  return 2 * abs(np.mean(middle * np.exp(-2j * np.pi * hz * t)))
+
+
+# Sound.
+
+
+@pytest.mark.parametrize('rate', [8_000, 16_000, 22_050, 44_100, 48_000])
+def test_sample_rates(tmp_path, rate):
+  sound = media_files.tone(rate=rate)
+  path = media_files.write_sound(tmp_path / 'a.wav', sound, rate)
+  assert _gain(path) == pytest.approx(0.5, abs=0.01)
+
+
+def test_24_bit(tmp_path):
+  sound = media_files.tone(rate=48_000)
+  path = media_files.write_sound(tmp_path / 'a.wav', sound, 48_000, 'pcm_s24le')
+  assert _gain(path) == pytest.approx(0.5, abs=0.01)
+
+
+def test_surround_keeps_the_centre_channel(tmp_path):
+  sound = np.zeros((6, 48_000), np.float32)
+  sound[2] = media_files.tone(rate=48_000)
+  path = media_files.write_sound(
+    tmp_path / 'a.wav', sound, 48_000, layout='5.1'
+  )
+  assert _gain(path) > 0.1
+
+
+def test_stereo_is_the_mean(tmp_path):
+  sound = np.stack([media_files.tone(), np.zeros(16_000, np.float32)])
+  path = media_files.write_sound(
+    tmp_path / 'a.wav', sound, 16_000, layout='stereo'
+  )
+  assert _gain(path) == pytest.approx(0.25, abs=0.01)
+
+
+def test_truncated_mp3_gives_what_is_there(tmp_path):
+  sound = media_files.tone(2.0, 44_100)
+  path = media_files.write_sound(
+    tmp_path / 'a.mp3', sound, 44_100, 'libmp3lame'
+  )
+  data = path.read_bytes()
+  path.write_bytes(data[: len(data) // 2 + 77])
+  assert _gain(path, seconds=1.0) == pytest.approx(0.5, abs=0.05)
+
+
+def test_silence_is_sound(tmp_path):
+  sound = np.zeros(16_000, np.float32)
+  path = media_files.write_sound(tmp_path / 'a.wav', sound, 16_000)
+  assert not media.read_audio(path).any()
+
+
+def test_no_samples(tmp_path):
+  sound = np.zeros(16_000, np.float32)
+  path = media_files.write_sound(tmp_path / 'a.wav', sound, 16_000)
+  data = path.read_bytes()
+  head = data.index(b'data')
+  path.write_bytes(data[: head + 4] + struct.pack('<I', 0))
+  with pytest.raises(media.MediaError, match='no audio samples'):
+    media.read_audio(path)
+
+
+def test_blocks_are_the_whole(tmp_path):
+  sound = media_files.tone(3.3, 44_100)
+  path = media_files.write_sound(tmp_path / 'a.wav', sound, 44_100)
+  blocks = list(media.iter_audio(path, block=7_000))
+  assert {len(b) for b in blocks[:-1]} == {7_000}
+  np.testing.assert_array_equal(np.concatenate(blocks), media.read_audio(path))
+
+
+def test_video_without_sound(tmp_path):
+  path = media_files.write_video(tmp_path / 'v.mp4', media_files.counter(5))
+  with pytest.raises(media.MediaError, match='no audio stream'):
+    media.read_audio(path)
+
+
+@pytest.mark.parametrize(
+  'read',
+  [media.read_audio, media.read_image, lambda p: next(media.read_frames(p))],
+)
+def test_missing_and_foreign_files(tmp_path, read):
+  path = tmp_path / 'thing.bin'
+  with pytest.raises(media.MediaError, match='thing.bin is not a file'):
+    read(path)
+  with pytest.raises(media.MediaError, match='is not a file'):
+    read(tmp_path)
+  for content in (b'', b'no media, only text. ' * 100):
+    path.write_bytes(content)
+    with pytest.raises(media.MediaError, match='thing.bin') as error:
+      read(path)
+    assert '\n' not in str(error.value)
+
+
+# Video.
+
+
+@pytest.mark.parametrize(
+  ('fps', 'count'), [(25, 50), (30, 60), (50, 100), (12.5, 25), (23.976, 48)]
+)
+def test_frames_are_the_nearest_in_time(tmp_path, fps, count):
+  path = media_files.write_video(
+    tmp_path / 'v.mp4', media_files.counter(count), fps
+  )
+  frames = list(media.read_frames(path))
+  assert len(frames) == pytest.approx(25 * count / fps, abs=1)
+  number = np.array([f.mean() / 2 for f in frames])
+  wanted = np.arange(len(frames)) / 25 * fps
+  assert np.abs(number - wanted).max() < 0.5 + 1.2  # 1.2: coding
+
+
+def test_rotation_metadata(tmp_path):
+  image = np.zeros((64, 96, 3), np.uint8)
+  image[:32] = 255
+  path = media_files.write_video(tmp_path / 'v.mp4', [image] * 3)
+  data = bytearray(path.read_bytes())
+  matrix = data.index(b'tkhd') + 4 + 40
+  turn = (0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
+  data[matrix : matrix + 36] = struct.pack('>9i', *turn)
+  path.write_bytes(data)
+  frame = next(media.read_frames(path))
+  assert frame.shape == (96, 64, 3)  # a quarter to the right: top is right
+  assert frame[:, 40:].mean() > 240 and frame[:, :24].mean() < 15
+
+
+@pytest.mark.parametrize('suffix', ['mp4', 'ts'])
+def test_broken_tail_gives_the_good_frames(tmp_path, suffix):
+  path = media_files.write_video(
+    tmp_path / f'v.{suffix}', media_files.noise(50)
+  )
+  whole = list(media.read_frames(path))
+  data = path.read_bytes()
+  path.write_bytes(data[: len(data) // 2])
+  frames = list(media.read_frames(path))
+  assert 15 < len(frames) < 35
+  np.testing.assert_array_equal(frames[9], whole[9])
+
+
+def test_video_without_frames(tmp_path):
+  path = media_files.write_video(tmp_path / 'v.mp4', media_files.noise(5))
+  data = path.read_bytes()
+  path.write_bytes(data[: data.index(b'mdat') + 8])
+  with pytest.raises(media.MediaError, match='no readable video frames'):
+    list(media.read_frames(path))
+
+
+def test_sound_is_no_video(tmp_path):
+  path = media_files.write_sound(tmp_path / 'a.wav', media_files.tone(), 16_000)
+  with pytest.raises(media.MediaError, match='no video stream'):
+    list(media.read_frames(path))
+
+
+# Pictures.
+
+
+@pytest.fixture
+def picture():
+  """[30, 40, 3] uint8, smooth, another colour in every corner."""
+  rng = np.random.default_rng(1)
+  small = rng.integers(0, 255, (2, 2, 3), np.uint8)
+  return cv2.resize(small, (40, 30), interpolation=cv2.INTER_LINEAR)
+
+
+def test_plain_and_grey(tmp_path, picture):
+  Image.fromarray(picture).save(tmp_path / 'a.png')
+  np.testing.assert_array_equal(media.read_image(tmp_path / 'a.png'), picture)
+  Image.fromarray(picture[..., 0]).save(tmp_path / 'g.png')
+  grey = media.read_image(tmp_path / 'g.png')
+  np.testing.assert_array_equal(grey, np.dstack([picture[..., 0]] * 3))
+
+
+def test_exif_rotation(tmp_path, picture):
+  exif = Image.Exif()
+  exif[0x0112] = 6  # show it a quarter to the right
+  Image.fromarray(picture).save(tmp_path / 'a.jpg', exif=exif, quality=100)
+  image = media.read_image(tmp_path / 'a.jpg').astype(int)
+  assert image.shape == (40, 30, 3)
+  assert np.abs(image - np.rot90(picture, -1)).mean() < 4
+
+
+def test_cmyk(tmp_path, picture):
+  Image.fromarray(picture).convert('CMYK').save(tmp_path / 'a.jpg', quality=100)
+  image = media.read_image(tmp_path / 'a.jpg').astype(int)
+  assert np.abs(image - picture).mean() < 4
+
+
+def test_16_bit(tmp_path, picture):
+  deep = picture.astype(np.uint16) * 257
+  for name, data in (('a.png', deep), ('g.png', deep[..., 0])):
+    cv2.imwrite(str(tmp_path / name), data)
+  image = media.read_image(tmp_path / 'a.png')
+  np.testing.assert_array_equal(image, picture[..., ::-1])
+  grey = media.read_image(tmp_path / 'g.png')
+  np.testing.assert_array_equal(grey[..., 1], picture[..., 0])
+
+
+def test_alpha_is_put_on_white(tmp_path, picture):
+  alpha = np.full((30, 40, 1), 255, np.uint8)
+  alpha[:10], alpha[10:20] = 0, 128
+  Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / 'a.png')
+  image = media.read_image(tmp_path / 'a.png').astype(int)
+  assert (image[:10] == 255).all()
+  np.testing.assert_allclose(
+    image[10:20], (picture[10:20] * 128.0 + 255 * 127) / 255, atol=1
+  )
+  np.testing.assert_array_equal(image[20:], picture[20:])
+
+
+def test_huge_pictures_are_reduced(tmp_path):
+  cv2.imwrite(str(tmp_path / 'a.jpg'), np.zeros((50, 6000), np.uint8))
+  assert media.read_image(tmp_path / 'a.jpg').shape == (34, 4096, 3)
+
+
+# Writing.
+
+
+def test_written_sound_and_pictures_are_in_step(tmp_path):
+  path = tmp_path / 'v.mp4'
+  sound = np.zeros(3 * 16_000, np.float32)
+  with media.VideoWriter(path) as video:
+    for k in range(75):
+      flash = k % 25 == 10
+      image = np.full((63, 97, 3), 255 * flash, np.uint8)
+      if flash:
+        sound[k * 640 : (k + 1) * 640] = media_files.tone(0.04)
+      video.write(image)
+      video.write_audio(sound[k * 640 : (k + 1) * 640])
+  assert [p.name for p in tmp_path.iterdir()] == ['v.mp4']
+  frames = list(media.read_frames(path))
+  assert len(frames) == 75 and frames[0].shape == (64, 98, 3)
+  flashes = [k for k, f in enumerate(frames) if f.mean() > 128]
+  assert flashes == [10, 35, 60]
+  loud = np.abs(media.read_audio(path)) > 0.2
+  onsets = [int(np.argmax(loud[16_000 * s :])) for s in range(3)]
+  np.testing.assert_allclose(onsets, 6_400, atol=160)  # 10 ms
+  with av.open(str(path)) as container:
+    codecs = [s.codec_context.name for s in container.streams]
+    lengths = [float(s.duration * s.time_base) for s in container.streams]
+  assert codecs == ['h264', 'aac']
+  assert lengths == pytest.approx([3, 3], abs=0.1)
+
+
+def test_sound_may_come_first_and_in_one_piece(tmp_path):
+  path = tmp_path / 'v.mp4'
+  with media.VideoWriter(path) as video:
+    video.write_audio(media_files.tone())
+    for image in media_files.counter(25):
+      video.write(image)
+  assert _gain(path) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path):
+  path = tmp_path / 'v.mp4'
+  path.write_bytes(b'old')
+  with pytest.raises(KeyError), media.VideoWriter(path) as video:
+    video.write(np.zeros((64, 64, 3), np.uint8))
+    raise KeyError
+  assert [p.name for p in tmp_path.iterdir()] == ['v.mp4']
+  assert path.read_bytes() == b'old'
+
+
+def test_a_video_needs_a_frame(tmp_path):
+  with (
+    pytest.raises(media.MediaError, match='no frame'),
+    media.VideoWriter(tmp_path / 'v.mp4') as video,
+  ):
+    video.write_audio(media_files.tone())
+  assert not list(tmp_path.iterdir())
+
+
+def test_bad_output_places(tmp_path, monkeypatch):
+  with pytest.raises(media.MediaError, match='not a folder'):
+    media.VideoWriter(tmp_path / 'nowhere' / 'v.mp4')
+  with pytest.raises(media.MediaError, match='is a folder'):
+    media.VideoWriter(tmp_path)
+
+  def refuse(*args, **kwargs):
+    raise PermissionError(13, 'Permission denied')
+
+  monkeypatch.setattr(av, 'open', refuse)  # root may write everywhere
+  with pytest.raises(media.MediaError, match='not writable'):
+    media.VideoWriter(tmp_path / 'v.mp4')
