@@ -33,7 +33,7 @@ import tqdm
 from takin_jax.data import faces, media
 from takin_jax.data.clips import Clip, list_clips
 from takin_jax.data.cuts import THUMBNAIL_PX, find_jumps
-from takin_jax.data.faces.landmarker import find_model
+from takin_jax.data.faces.landmarks import find_model
 
 MANIFEST_COLUMNS = ('file', 'status', 'reason', 'id', 'person', 'emotion')
 MANIFEST_COLUMNS += ('split', 'speech', 'frames', 'seconds')

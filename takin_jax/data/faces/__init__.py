@@ -14,7 +14,7 @@ from takin_jax.data.faces.crop import (
   crop_image,
 )
 from takin_jax.data.faces.find import find_crop
-from takin_jax.data.faces.landmarker import (
+from takin_jax.data.faces.landmarks import (
   Face,
   Landmarker,
   landmark_box,

@@ -7,7 +7,7 @@ import numpy as np
 
 from takin_jax.data.faces.cascade import detect_boxes
 from takin_jax.data.faces.crop import CropBox, crop_around
-from takin_jax.data.faces.landmarker import (
+from takin_jax.data.faces.landmarks import (
   landmark_box,
   landmarker,
   local_model,
