@@ -301,3 +301,4 @@ def test_bad_output_places(tmp_path, monkeypatch):
   monkeypatch.setattr(av, 'open', refuse)  # root may write everywhere
   with pytest.raises(media.MediaError, match='not writable'):
     media.VideoWriter(tmp_path / 'v.mp4')
+  assert not list(tmp_path.iterdir())

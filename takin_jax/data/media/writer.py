@@ -121,6 +121,7 @@ class VideoWriter:
     if self._path.is_dir():
       raise MediaError(f'{self._path} is a folder: add a file name to it.')
     try:
+      self._part.touch()  # FFmpeg opens the file only with the first packet
       return av.open(
         str(self._part),
         'w',
@@ -128,6 +129,7 @@ class VideoWriter:
         options={'movflags': '+faststart'},
       )
     except (av.error.FFmpegError, OSError) as e:
+      self._part.unlink(missing_ok=True)
       raise MediaError(
         f'{folder} is not writable: choose another folder.'
       ) from e
