@@ -129,7 +129,8 @@ class VideoWriter:
         options={'movflags': '+faststart'},
       )
     except (av.error.FFmpegError, OSError) as e:
-      self._part.unlink(missing_ok=True)
+      with contextlib.suppress(OSError):
+        self._part.unlink()
       raise MediaError(
         f'{folder} is not writable: choose another folder.'
       ) from e
