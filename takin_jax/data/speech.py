@@ -116,7 +116,7 @@ def window(
   audio = audio[start * FRAME_SAMPLES :][:samples]
   wave = audio.astype(np.float32) / 32768
   if augment is not None:
-    wave = _augmented(wave, rng, augment, noise)
+    wave = augmented(wave, rng, augment, noise)
   missing, late = frames - len(features), samples - len(wave)
   return {
     'wave': np.pad(wave, (0, late)).astype(np.float32),
@@ -126,7 +126,7 @@ def window(
   }
 
 
-def _augmented(
+def augmented(
   wave: np.ndarray,
   rng: np.random.Generator,
   augment: Augment,

@@ -1,0 +1,105 @@
+"""Stage 2 of the nano model: motion from speech.
+
+  python train.py --config=configs/nano_audio.py --workdir=runs/audio \
+    --config.data.records=records \
+    --config.train.init_from="('runs/speech:speech',)"
+
+Records come from takin_jax.data.prepare, the speech encoder from
+configs/nano_speech.py. Hardware: two CPU cores or any GPU. Time and scores:
+takin_jax/weights/nano/MODEL_CARD.md.
+"""
+
+import importlib.util
+import pathlib
+
+from ml_collections import ConfigDict
+
+
+def _nano_speech():
+  path = pathlib.Path(__file__).with_name('nano_speech.py')
+  spec = importlib.util.spec_from_file_location('nano_speech', path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def get_denoiser() -> ConfigDict:
+  """The values that make the denoiser small: 4.0 M parameters."""
+  conformer = dict(
+    dim=192, heads=4, ffn_dim=384, kernel=13, conv_norm='layer', dropout=0.2
+  )
+  return ConfigDict(
+    dict(
+      motion_dim=70,
+      speech=dict(conformer, layers=2),
+      motion=dict(conformer, layers=4),
+    )
+  )
+
+
+def get_diffusion() -> ConfigDict:
+  return ConfigDict(
+    dict(
+      steps=1000,
+      schedule='cosine',
+      # With eps (the paper's choice) the first of few steps divides by the
+      # signal's share of 5e-5; v is well-conditioned at both ends.
+      prediction='v',
+      spacing='trailing',
+      sample_steps=10,
+      guidance_audio=1.5,  # 1: as trained
+      guidance_emotion=1.0,
+      window=125,  # frames, 5 s
+      prefix=10,  # frames before the window
+    )
+  )
+
+
+def get_config() -> ConfigDict:
+  config = ConfigDict()
+  config.name = 'nano_audio'
+  config.stage = 'audio'
+  config.seed = 0
+  config.data = ConfigDict(
+    dict(
+      records='records',  # folder made by takin_jax.data.prepare
+      batch_size=16,  # windows
+      speech_share=0.8,  # the rest shows faces without speech
+    )
+  )
+  config.model = ConfigDict(
+    dict(speech=_nano_speech().get_model(), denoiser=get_denoiser())
+  )
+  config.diffusion = get_diffusion()
+  config.loss = ConfigDict(
+    dict(
+      terms=dict(
+        lips=2.0,  # weight of the 18 numbers of the lips
+        pose=1.0,  # of the 7 of the head
+        velocity=0.0,  # of the change from frame to frame
+      ),
+      drop_audio=0.1,  # shares, for guidance
+      drop_emotion=0.1,
+    )
+  )
+  config.optim = ConfigDict(
+    dict(
+      lr=5e-4,
+      schedule='warmup_cosine',
+      warmup_steps=300,
+      weight_decay=1e-2,
+      clip_norm=1.0,
+      ema_decay=0.999,
+      freeze=('speech',),
+    )
+  )
+  config.train = ConfigDict(
+    dict(
+      steps=10_000,
+      log_every=100,
+      init_from=('runs/speech:speech',),  # the distilled encoder
+    )
+  )
+  config.eval = ConfigDict(dict(every=1000))
+  config.checkpoint = ConfigDict(dict(every=1000, keep=2))
+  return config

@@ -1,0 +1,175 @@
+"""Clips as motion: what stage 2 learns from, its statistics and emotions.
+
+In: records of `takin_jax.data.prepare`. Out, per clip: sound and motion vectors
+at 25 fps, from landmarks and pose matrix. Expressions are offsets from the
+person's canonical keypoints; scale, translation and pose are relative to the
+clip's rest (its median).
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import os
+
+import numpy as np
+
+from takin_jax.data import pipeline, records
+from takin_jax.data.pipeline import ClipGeometry
+
+EXP_DIM = 63
+# Lowest and highest scale, translation (x, y, z) and angles that are kept.
+POSE_LOW = np.array([0.8, -0.3, -0.3, 0.0, -25, -25, -25], np.float32)
+POSE_HIGH = np.array([1.25, 0.3, 0.3, 0.0, 25, 25, 25], np.float32)
+MIN_STD = 1e-3
+
+_SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16  # of the head's motion, in time
+_NO_EMOTION = ('-', '', 'neutral')
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionClip:
+  """One clip.
+
+  Attributes:
+    id: name of the record.
+    person: who it shows.
+    emotion: its label, or '-'.
+    speech: whether its sound goes with its lips.
+    motion: float32 [T, 70]: exp, scale, t, pitch, yaw, roll (degrees).
+    kp: float32 [21, 3] canonical keypoints of the person.
+    audio: int16 [S] 16 kHz; empty without sound.
+  """
+
+  id: str
+  person: str
+  emotion: str
+  speech: bool
+  motion: np.ndarray
+  kp: np.ndarray
+  audio: np.ndarray
+
+  @property
+  def mean_exp(self) -> np.ndarray:
+    """[63] mean expression."""
+    return self.motion[:, :EXP_DIM].mean(0)
+
+
+def load_clips(
+  folder: str | os.PathLike[str], split: str = 'train'
+) -> list[MotionClip]:
+  """Reads the clips of one split.
+
+  Args:
+    folder: of records.
+    split: 'train' or 'val'.
+
+  Raises:
+    RecordsError: if there are none.
+  """
+  clips = []
+  paths = records.clip_paths(folder)
+  for path, clip in zip(paths, pipeline.load_geometry(folder), strict=True):
+    if clip.meta.get('split', 'train') != split or len(clip.found) < 2:
+      continue
+    audio = records.read_head(path).audio
+    clips.append(
+      MotionClip(
+        id=clip.id,
+        person=clip.meta.get('person') or clip.id,
+        emotion=clip.meta.get('emotion') or '-',
+        speech=clip.meta.get('speech') in (True, 'yes') and len(audio) > 0,
+        motion=_motion(clip),
+        kp=clip.kp,
+        audio=audio,
+      )
+    )
+  if not clips:
+    raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
+  return clips
+
+
+def _motion(clip: ClipGeometry) -> np.ndarray:
+  """Motion vectors [T, 70] of a clip, gaps filled, head relative to rest."""
+  frames = clip.frames
+  length = len(frames['exp'])
+  exp = _filled(frames['exp'].reshape(length, -1), clip.found)
+  scale, t, pose = (
+    _filled(frames[k], clip.found) for k in ('scale', 't', 'pose')
+  )
+  head = np.concatenate([scale, t, pose], -1)
+  rest = np.median(head, 0)
+  head[:, :1] /= rest[:1]
+  head[:, 1:] -= rest[1:]
+  head = np.clip(_smooth(head), POSE_LOW, POSE_HIGH)
+  return np.concatenate([exp, head], -1).astype(np.float32)
+
+
+def _filled(x: np.ndarray, found: np.ndarray) -> np.ndarray:
+  """[T, C] with the frames that are not in `found` interpolated."""
+  at = np.arange(len(x))
+  return np.stack([np.interp(at, found, c[found]) for c in x.T], -1)
+
+
+def _smooth(x: np.ndarray) -> np.ndarray:
+  """Removes the landmarker's tremble from [T, C]."""
+  half = len(_SMOOTHING) // 2
+  padded = np.pad(x, ((half, half), (0, 0)), 'edge')
+  return sum(
+    w * padded[i : i + len(x)] for i, w in enumerate(_SMOOTHING.tolist())
+  )
+
+
+def motion_stats(
+  clips: Sequence[MotionClip],
+) -> tuple[np.ndarray, np.ndarray]:
+  """Mean and standard deviation [70] over speech, or over all without any.
+
+  Numbers that hardly move keep a floor of deviation, or their noise would
+  count as much as the lips.
+  """
+  chosen = [c.motion for c in clips if c.speech] or [c.motion for c in clips]
+  motion = np.concatenate(chosen).astype(np.float64)
+  std = np.maximum(motion.std(0), MIN_STD)
+  return motion.mean(0).astype(np.float32), std.astype(np.float32)
+
+
+def named_emotions(clips: Sequence[MotionClip]) -> dict[str, np.ndarray]:
+  """Mean expression of every labelled emotion, each person counting once.
+
+  A person's emotion is taken relative to their own face at rest (clips that
+  are neutral or unlabelled); of people who only show emotions, relative to
+  the average face at rest. Added to the mean expression in neutral speech.
+
+  Returns:
+    `neutral` and every labelled emotion by name: [63] each.
+  """
+  rest: dict[str, list[np.ndarray]] = {}
+  shown: dict[str, dict[str, list[np.ndarray]]] = {}
+  for clip in clips:
+    face = clip.kp.reshape(-1) + clip.mean_exp
+    if clip.emotion in _NO_EMOTION:
+      rest.setdefault(clip.person, []).append(face)
+    else:
+      people = shown.setdefault(clip.emotion, {})
+      people.setdefault(clip.person, []).append(face)
+  faces = {person: np.mean(x, 0) for person, x in rest.items()}
+  average = np.mean(list(faces.values()), 0) if faces else 0.0
+  neutral = _neutral(clips)
+  emotions = {'neutral': neutral}
+  for emotion, people in sorted(shown.items()):
+    offsets = [
+      np.mean(x, 0) - faces.get(person, average)
+      for person, x in sorted(people.items())
+    ]
+    emotions[emotion] = neutral + np.mean(offsets, 0)
+  return {k: np.asarray(v, np.float32) for k, v in emotions.items()}
+
+
+def _neutral(clips: Sequence[MotionClip]) -> np.ndarray:
+  """[63] mean expression of speech without a label, per person."""
+  people: dict[str, list[np.ndarray]] = {}
+  for clip in clips:
+    if clip.speech and clip.emotion in _NO_EMOTION:
+      people.setdefault(clip.person, []).append(clip.mean_exp)
+  if not people:
+    return np.zeros(EXP_DIM)
+  return np.mean([np.mean(x, 0) for x in people.values()], 0)

@@ -1,0 +1,166 @@
+"""Stage 2: speech to motion by diffusion.
+
+The speech encoder (group `speech`, usually frozen and taken from its own run)
+hears the window; the denoiser learns the noise in the motion that goes with
+it. Statistics of the motion and named emotions are facts of the records, kept
+with the parameters (groups `stats` and `emotions`).
+Source: Takin-ADA (arXiv 2410.14283), eq. 3 and section 3.2.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from takin_jax.config import build
+from takin_jax.data import motion_clips, motion_windows
+from takin_jax.diffusion import schedule
+from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
+from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
+from takin_jax.models.hubert import Hubert, HubertConfig
+from takin_jax.train.audio_eval import evaluate, normalize, samples
+
+__all__ = ['batches', 'evaluate', 'init', 'loss_fn', 'samples']
+
+Params = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioLossConfig:
+  """The config block `loss` of the audio stage.
+
+  Attributes:
+    drop_audio: share of windows that are denoised without their speech.
+    drop_emotion: share without their emotion.
+    prefix_noise: largest deviation of noise on the motion before a window,
+      which at inference is the model's own.
+    terms: weights of the losses.
+  """
+
+  drop_audio: float = 0.1
+  drop_emotion: float = 0.15
+  prefix_noise: float = 0.1
+  terms: DenoiseLossConfig = DenoiseLossConfig()
+
+
+def init(config: ConfigDict, key: jax.Array) -> Params:
+  """Fresh speech encoder and denoiser, and the facts of the records."""
+  cfg = build(DiffusionConfig, config.diffusion)
+  hubert = Hubert(build(HubertConfig, config.model.speech))
+  denoiser = MotionDenoiser(build(DenoiserConfig, config.model.denoiser))
+  frames, dim = 4, denoiser.cfg.motion_dim
+  wave = jnp.zeros((1, motion_windows.SAMPLES_PER_FRAME * (frames + 1)))
+  keys = jax.random.split(key)
+  states, speech = hubert.init_with_output(keys[0], wave)
+  variables = denoiser.init(
+    keys[1],
+    jnp.zeros((1, frames, dim)),
+    jnp.zeros(1, jnp.int32),
+    states[:, :, : 2 * frames],
+    emotion=jnp.zeros((1, dim - 7)),
+    source_kp=jnp.zeros((1, dim - 7)),
+    prefix=jnp.zeros((1, cfg.prefix, dim)),
+    prefix_mask=jnp.zeros((1, cfg.prefix), bool),
+  )
+  facts = _facts(config.data.records)
+  return {
+    'speech': speech['params'],
+    'denoiser': variables['params'],
+    **jax.tree.map(jnp.asarray, facts),
+  }
+
+
+@functools.lru_cache(maxsize=1)
+def _facts(records: str) -> Params:
+  """Groups `stats` and `emotions` of the training people."""
+  clips = motion_clips.load_clips(records)
+  mean, std = motion_clips.motion_stats(clips)
+  return {
+    'stats': {'mean': mean, 'std': std},
+    'emotions': motion_clips.named_emotions(clips),
+  }
+
+
+def batches(config: ConfigDict) -> Any:
+  """Windows of sound and motion."""
+  cfg = build(DiffusionConfig, config.diffusion)
+  shard = (jax.process_index(), jax.process_count())
+  return iter(
+    motion_windows.batches(
+      config.data, cfg.window, cfg.prefix, config.seed, shard
+    )
+  )
+
+
+def loss_fn(config: ConfigDict) -> Any:
+  """Makes `f(params, batch, key, train) -> (loss, metrics)`."""
+  cfg = build(AudioLossConfig, config.loss)
+  diffusion = build(DiffusionConfig, config.diffusion)
+  hubert = Hubert(build(HubertConfig, config.model.speech))
+  denoiser = MotionDenoiser(build(DenoiserConfig, config.model.denoiser))
+  hearing_learns = 'speech' not in config.optim.get('freeze', ())
+
+  def loss(
+    params: Params, batch: dict[str, Any], key: jax.Array, train: bool
+  ) -> tuple[jax.Array, dict[str, jax.Array]]:
+    keys = jax.random.split(key, 5)
+    batch = normalize(params['stats'], batch)
+    if train:
+      batch = _changed(batch, keys[0], cfg)
+    states = hubert.apply(
+      {'params': params['speech']},
+      batch['wave'],
+      train=train and hearing_learns,
+      rngs={'dropout': keys[1]},
+    )
+    x0 = batch['motion']
+    step = jax.random.randint(keys[2], x0.shape[:1], 0, diffusion.steps)
+    alpha = jnp.asarray(schedule.alphas_cumprod(diffusion))[step]
+    noise = jax.random.normal(keys[3], x0.shape)
+    output = denoiser.apply(
+      {'params': params['denoiser']},
+      schedule.add_noise(x0, noise, alpha),
+      step,
+      states,
+      batch['emotion'],
+      batch['source_kp'],
+      batch['prefix'],
+      batch['prefix_mask'],
+      batch['drop_audio'],
+      batch.get('drop_emotion'),
+      train=train,
+      frame_mask=batch['frame_mask'],
+      rngs={'dropout': keys[4]},
+    )
+    return denoise_loss(
+      output,
+      x0,
+      noise,
+      alpha,
+      batch['frame_mask'],
+      diffusion.prediction,
+      cfg.terms,
+    )
+
+  return loss
+
+
+def _changed(
+  batch: dict[str, jax.Array], key: jax.Array, cfg: AudioLossConfig
+) -> dict[str, jax.Array]:
+  """Drops conditions at random and adds noise to the prefix."""
+  keys = jax.random.split(key, 4)
+  size = batch['motion'].shape[:1]
+  dropped = jax.random.bernoulli(keys[0], cfg.drop_audio, size)
+  level = cfg.prefix_noise * jax.random.uniform(keys[2], (*size, 1, 1))
+  noise = level * jax.random.normal(keys[3], batch['prefix'].shape)
+  return {
+    **batch,
+    'drop_audio': batch['drop_audio'] | dropped,
+    'drop_emotion': jax.random.bernoulli(keys[1], cfg.drop_emotion, size),
+    'prefix': batch['prefix'] + noise,
+  }
