@@ -131,11 +131,11 @@ class Engine:
     self._params = self._load(params, ('source', *names))
     try:
       self._compile(video)
-    except flax.errors.FlaxError as error:
+    except (flax.errors.FlaxError, ValueError) as error:
       raise InputError(
-        f'The parameters do not fit their config {config.name!r}: '
+        f'The weights do not fit their config {config.name!r}: '
         f'{str(error).splitlines()[0]}'
-      ) from None
+      ) from error
 
   @property
   def diffusion(self) -> DiffusionConfig:

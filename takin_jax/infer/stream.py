@@ -16,14 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from takin_jax.config import build
-from takin_jax.diffusion.sampler import ddim, guided
+from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.infer.controls import Controls, speak
-from takin_jax.models.denoiser import (
-  Conditions,
-  DenoiserConfig,
-  MotionDenoiser,
-)
+from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.types import SAMPLES_PER_FRAME, Motion, Source
 
@@ -125,10 +121,9 @@ def speech_step(
   exp_dim = wish.emotion.shape[-1]
   emotion = (wish.emotion - mean[:exp_dim]) / std[:exp_dim]
   key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.window)
-  x = _sample(
-    config.model,
-    cfg,
-    params,
+  x = sample_motion(
+    MotionDenoiser(build(DenoiserConfig, config.model.denoiser)),
+    params['denoiser'],
     _hear(config.model, params, wave, cfg.window),
     {
       'emotion': emotion[None],
@@ -136,9 +131,10 @@ def speech_step(
       'prefix': state.prefix[None],
       'prefix_mask': state.prefix_mask[None],
     },
-    wish.has_emotion,
+    ~wish.has_emotion[None],
+    cfg,
     key,
-  )
+  )[0]
   end = PAST_SAMPLES + cfg.window * SAMPLES_PER_FRAME
   state = state.replace(
     past=wave[end - PAST_SAMPLES : end],
@@ -158,42 +154,6 @@ def _hear(
   states = hubert.apply({'params': params['speech']}, wave[None])
   first = PAST_SAMPLES // STATE_SAMPLES
   return states[:, :, first : first + 2 * frames]
-
-
-def _sample(
-  model: Any,
-  cfg: DiffusionConfig,
-  params: Params,
-  states: jax.Array,
-  conditions: dict[str, jax.Array],
-  has_emotion: jax.Array,
-  key: jax.Array,
-) -> jax.Array:
-  """Normalised motion [window, M] by guided DDIM."""
-  denoiser = MotionDenoiser(build(DenoiserConfig, model.denoiser))
-  variables = {'params': params['denoiser']}
-  speech = denoiser.apply(variables, states, method='encode_speech')
-
-  def denoise(x, step, conditions, drop_audio, drop_emotion):
-    return denoiser.apply(
-      variables,
-      x,
-      step,
-      conditions,
-      drop_audio,
-      drop_emotion | ~has_emotion,
-      method='denoise',
-    )
-
-  predict = guided(
-    denoise,
-    Conditions(speech=speech, **conditions),
-    cfg.guidance_audio,
-    cfg.guidance_emotion,
-  )
-  shape = (1, cfg.window, denoiser.cfg.motion_dim)
-  key, noise_key = jax.random.split(key)
-  return ddim(predict, jax.random.normal(noise_key, shape), cfg, key)[0]
 
 
 def windows(

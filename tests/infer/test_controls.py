@@ -1,0 +1,96 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from takin_jax.infer.controls import Controls, drive, parse_emotion, speak
+from takin_jax.infer.errors import InputError
+from takin_jax.ops.geometry import relative_motion
+from takin_jax.types import Motion
+
+KNOWN = {'neutral': np.full(63, 0.1), 'happy': np.full(63, 0.3)}
+
+
+def random_motion(seed: int, frames: int = 1) -> Motion:
+  rng = np.random.default_rng(seed)
+  return Motion(
+    exp=jnp.float32(0.02 * rng.standard_normal((frames, 21, 3))),
+    scale=jnp.float32(rng.uniform(0.8, 1.2, (frames, 1))),
+    t=jnp.float32(rng.uniform(-0.1, 0.1, (frames, 3))),
+    pose_deg=jnp.float32(rng.uniform(-8, 8, (frames, 3))),
+  )
+
+
+@pytest.mark.parametrize(
+  ('text', 'value'),
+  [('happy', 0.3), ('happy:0.5', 0.2), ('happy:2', 0.5), ('neutral:7', 0.1)],
+)
+def test_emotion_scale_leads_away_from_neutral(text, value):
+  np.testing.assert_allclose(parse_emotion(text, KNOWN), value, rtol=1e-6)
+
+
+def test_unknown_emotion_lists_the_known_ones():
+  with pytest.raises(InputError, match='happy, neutral'):
+    parse_emotion('furious', KNOWN)
+
+
+@pytest.mark.parametrize('text', ['happy:much', 'happy:nan'])
+def test_emotion_scale_is_a_number(text):
+  with pytest.raises(InputError, match='not a number'):
+    parse_emotion(text, KNOWN)
+
+
+def test_speech_at_rest_keeps_the_portrait_in_place():
+  source = random_motion(0)
+  rest = Motion(
+    exp=jnp.zeros((5, 21, 3)),
+    scale=jnp.ones((5, 1)),
+    t=jnp.zeros((5, 3)),
+    pose_deg=jnp.zeros((5, 3)),
+  )
+  motion = speak(source, rest, Controls())
+  for name in ('scale', 't', 'pose_deg'):
+    value, at_rest = getattr(motion, name), getattr(source, name)
+    np.testing.assert_allclose(value, np.tile(at_rest, (5, 1)), rtol=1e-6)
+
+
+def test_pose_scale_zero_holds_the_head():
+  source, spoken = random_motion(0), random_motion(1, 5)
+  motion = speak(source, spoken, Controls(pose_scale=0.0))
+  np.testing.assert_allclose(
+    motion.pose_deg, np.tile(source.pose_deg, (5, 1)), rtol=1e-5
+  )
+  np.testing.assert_allclose(motion.exp, spoken.exp)
+
+
+def test_the_head_stays_below_the_limit():
+  source = random_motion(0)
+  spoken = random_motion(1, 5)
+  spoken = spoken.replace(pose_deg=100 * spoken.pose_deg)
+  motion = speak(source, spoken, Controls(max_pose_deg=10.0))
+  assert jnp.abs(motion.pose_deg - source.pose_deg).max() <= 10.0001
+
+
+def test_relative_driving_is_relative_motion():
+  source, first, now = (random_motion(i) for i in range(3))
+  motion = drive(source, first, now, Controls(max_pose_deg=1e4))
+  wanted = relative_motion(source, first, now)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), motion, wanted
+  )
+
+
+def test_the_first_driving_frame_leaves_the_portrait_as_it_is():
+  source, first = random_motion(0), random_motion(1)
+  motion = drive(source, first, first, Controls())
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), motion, source
+  )
+
+
+def test_absolute_driving_takes_expression_and_pose():
+  source, first, now = (random_motion(i) for i in range(3))
+  motion = drive(source, first, now, Controls(relative=0.0))
+  np.testing.assert_allclose(motion.exp, now.exp)
+  np.testing.assert_allclose(motion.pose_deg, now.pose_deg)
+  np.testing.assert_allclose(motion.scale, source.scale)
