@@ -1,0 +1,52 @@
+"""Every config loads, names only what exists, and builds its networks."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from takin_jax.config import build, load_config
+from takin_jax.data.motion_windows import WindowConfig
+from takin_jax.data.pipeline import PairConfig
+from takin_jax.data.speech_pipeline import SpeechConfig
+from takin_jax.train import audio_task
+from takin_jax.train.optim import OptimConfig, make_optimizer
+from takin_jax.train.task import task_for
+
+CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
+DATA = {'motion': PairConfig, 'speech': SpeechConfig, 'audio': WindowConfig}
+
+
+@pytest.fixture(autouse=True)
+def facts(monkeypatch):
+  """Stands in for what stage 2 reads off its records."""
+  size = 63
+  stats = {'mean': np.zeros(size + 7), 'std': np.ones(size + 7)}
+  monkeypatch.setattr(
+    audio_task,
+    '_facts',
+    lambda records: {'stats': stats, 'emotions': {'neutral': np.zeros(size)}},
+  )
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_config_builds(path):
+  config = load_config(path)
+  assert config.name
+  task = task_for(config)
+  params = jax.eval_shape(
+    lambda key: task.init(config, key), jax.random.key(config.seed)
+  )
+  task.loss_fn(config)
+  build(DATA[config.stage], config.data)
+  make_optimizer(build(OptimConfig, config.optim), config.train.steps)
+  sizes = [x.size for x in jax.tree.leaves(params)]
+  assert sum(sizes) < (20e6 if config.name.startswith('nano') else 2e9)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_config_says_how_to_run_it(path):
+  text = path.read_text()
+  assert text.startswith('"""'), 'a config explains itself'
+  assert 'train.py --config=' in text
