@@ -16,6 +16,9 @@ from takin_jax.infer.errors import InputError
 
 # Driving video: frames looked at for the face, one every so many.
 _LOOKS, _LOOK_EVERY = 8, 12
+# A crop that leaves the picture is moved back by up to this much of its side;
+# what is still outside repeats the picture's edge.
+_MOST_MOVED = 0.12
 
 Note = Callable[[str], None]
 Mode = str | tuple[float, float, float]
@@ -59,7 +62,7 @@ def portrait_crop(
     InputError: there is no face, or nothing at the given place.
   """
   try:
-    crop = find_crop(image, mode)
+    crop = _found_crop(image, mode)
   except MediaError as error:
     raise InputError(f'{name}: {error}') from None
   if crop.faces > 1:
@@ -83,7 +86,7 @@ def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
   crops, problem = [], None
   for image in looks:
     try:
-      crops.append(find_crop(image, mode))
+      crops.append(_found_crop(image, mode))
     except MediaError as error:
       problem = error
     if mode != 'auto':
@@ -94,6 +97,27 @@ def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
       f'{str(problem).replace("--crop", "--driving-crop")}'
     )
   return _typical(crops)
+
+
+def _found_crop(image: np.ndarray, mode: Mode) -> CropBox:
+  """`find_crop`, moved towards the picture where it was looked for."""
+  crop = find_crop(image, mode)
+  if mode != 'auto':
+    return crop
+  height, width = image.shape[:2]
+  return crop._replace(
+    x=_moved_inside(crop.x, crop.size, width),
+    y=_moved_inside(crop.y, crop.size, height),
+  )
+
+
+def _moved_inside(start: float, size: float, length: int) -> int:
+  """Where a span of a line of pixels begins when it is moved inside."""
+  if size > length:
+    return round(start)
+  most = _MOST_MOVED * size
+  moved = min(max(start, 0), length - size)
+  return round(start + min(max(moved - start, -most), most))
 
 
 def _typical(crops: list[CropBox]) -> CropBox:
