@@ -128,7 +128,7 @@ def _generate(
   """[N, T, M] motion for the windows."""
   generate = _generator(to_json(config))
   wanted = ('wave', 'motion', 'prefix', 'emotion', 'source_kp')
-  size = config.eval.get('batch_size', 8)
+  size = config.get('eval', {}).get('batch_size', 8)
   results = []
   for i in range(0, len(windows['wave']), size):
     batch = {k: windows[k][i : i + size] for k in wanted}

@@ -111,7 +111,7 @@ def evaluate(
 @functools.lru_cache(maxsize=1)
 def _evaluator(config_json: str) -> tuple[Any, dict[str, np.ndarray]]:
   config = from_json(config_json)
-  count = config.eval.get('windows', 32)
+  count = config.get('eval', {}).get('windows', 32)
 
   @jax.jit
   def metrics(params: Params, batch: dict[str, Any]) -> dict[str, jax.Array]:

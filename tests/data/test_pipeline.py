@@ -1,46 +1,11 @@
-import io
 import json
 import pickle
 
-from array_record.python import array_record_module
-import cv2
 import numpy as np
 import pytest
 
 from takin_jax.data import geometry, pipeline, records
-
-FRAMES = 12
-
-
-def write_clip(folder, name, person, split='train', frames=FRAMES, seed=0):
-  """A clip with random, slowly turning landmarks and flat pictures."""
-  rng = np.random.default_rng(seed)
-  face = rng.uniform(0.3, 0.7, (478, 3)) * [1, 1, 0.1]
-  landmarks = face + rng.normal(scale=0.01, size=(frames, 478, 3))
-  turn = geometry.rotation_matrix(rng.normal(scale=10, size=(frames, 3)))
-  pose = np.tile(np.eye(4), (frames, 1, 1))
-  pose[:, :3, :3] = np.swapaxes(turn, -1, -2)
-  found = np.ones(frames, bool)
-  found[1] = False
-  head = io.BytesIO()
-  np.savez(
-    head,
-    audio=np.zeros(0, np.int16),
-    landmarks=landmarks.astype(np.float32),
-    pose_matrix=pose.astype(np.float32),
-    blendshapes=np.zeros((frames, 52), np.float32),
-    found=found,
-    meta=json.dumps({'person': person, 'split': split}),
-  )
-  (folder / 'clips').mkdir(parents=True, exist_ok=True)
-  path = folder / 'clips' / f'{name}.array_record'
-  writer = array_record_module.ArrayRecordWriter(str(path), 'group_size:1')
-  writer.write(head.getvalue())
-  for t in range(frames):
-    image = np.zeros((32, 32, 3), np.uint8)
-    image[:, :16] = (200, 100, 5 * t)  # BGR: red tells the frame
-    writer.write(cv2.imencode('.jpg', image)[1].tobytes())
-  writer.close()
+from tests.data.fake_records import FRAMES, write_clip
 
 
 @pytest.fixture

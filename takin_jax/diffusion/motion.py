@@ -1,0 +1,63 @@
+"""Motion for a window of speech: the denoiser under guided DDIM."""
+
+import jax
+
+from takin_jax.diffusion.sampler import ddim, guided
+from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.models.denoiser import Conditions, MotionDenoiser
+
+
+def sample_motion(
+  denoiser: MotionDenoiser,
+  params: dict,
+  states: jax.Array,
+  conditions: dict[str, jax.Array],
+  no_emotion: jax.Array,
+  cfg: DiffusionConfig,
+  key: jax.Array,
+) -> jax.Array:
+  """Samples a batch of windows.
+
+  Args:
+    denoiser: the module.
+    params: its parameters.
+    states: [L + 1, B, 2T, E] of the speech encoder.
+    conditions: the fields of `Conditions`, but for speech.
+    no_emotion: [B] bool, True: as if no emotion were given.
+    cfg: steps and strengths of guidance.
+    key: of the noise.
+
+  Returns:
+    [B, T, M] normalised motion.
+  """
+  variables = {'params': params}
+  speech = denoiser.apply(variables, states, method='encode_speech')
+  conditions = Conditions(speech=speech, **conditions)
+
+  def denoise(
+    x_t: jax.Array,
+    step: jax.Array,
+    given: tuple[Conditions, jax.Array],
+    drop_audio: jax.Array,
+    drop_emotion: jax.Array,
+  ) -> jax.Array:
+    conditions, no_emotion = given
+    return denoiser.apply(
+      variables,
+      x_t,
+      step,
+      conditions,
+      drop_audio,
+      drop_emotion | no_emotion,
+      method='denoise',
+    )
+
+  predict = guided(
+    denoise,
+    (conditions, no_emotion),
+    cfg.guidance_audio,
+    cfg.guidance_emotion,
+  )
+  key, noise_key = jax.random.split(key)
+  shape = (*speech.shape[:2], denoiser.cfg.motion_dim)
+  return ddim(predict, jax.random.normal(noise_key, shape), cfg, key)
