@@ -13,3 +13,11 @@ def test_data() -> Path:
   if not folder or not Path(folder).is_dir():
     pytest.skip('TAKIN_TEST_DATA names no folder of real clips')
   return Path(folder)
+
+
+def pytest_addoption(parser):
+  parser.addoption(
+    '--golden',
+    metavar='DIR',
+    help='folder of reference outputs for tests/test_parity.py',
+  )

@@ -54,12 +54,16 @@ class Case:
     return float(worst)
 
 
-def load(name: str) -> Case:
-  """Reads the case `name`, such as 'hubert/tiny_layer'."""
-  spec = json.loads((FOLDER / f'{name}.json').read_text())
+def load(name: str, folder: Path = FOLDER) -> Case:
+  """Reads the case `name`, such as 'hubert/tiny_layer', of a folder."""
+  spec = json.loads((folder / f'{name}.json').read_text())
   make = recipe.make_all
-  inputs = make(spec['namespace'], spec['inputs'])
-  with np.load(FOLDER / f'{name}.npz') as arrays:
+  sums = {k: v for k, v in spec['inputs'].items() if v['rule'][0] == 'sum'}
+  drawn = {k: v for k, v in spec['inputs'].items() if k not in sums}
+  inputs = make(spec['namespace'], drawn)
+  for key, value in sums.items():
+    inputs[key] = inputs[value['rule'][1]] + inputs[value['rule'][2]]
+  with np.load(folder / f'{name}.npz') as arrays:
     return Case(
       spec=spec,
       weights=make(spec['namespace'], spec['params']),

@@ -38,6 +38,7 @@ class AppearanceConfig:
     batch_norm: batch norm and ReLU; otherwise no norm and leaky ReLU.
     skip_channels: channels of the map at twice the volume's size that is
       returned as `skip`; 0: none.
+    folded: batch norm is folded into the parameters, see `nn/folding.py`.
   """
 
   input_size: int = 256
@@ -50,6 +51,7 @@ class AppearanceConfig:
   strided: bool = False
   batch_norm: bool = True
   skip_channels: int = 0
+  folded: bool = False
 
 
 class AppearanceExtractor(nn.Module):
@@ -67,15 +69,15 @@ class AppearanceExtractor(nn.Module):
     if not cfg.batch_norm:
       x = x - 0.5
     x = pixel_unshuffle(x, cfg.patch)
-    block = dict(batch_norm=cfg.batch_norm, dtype=self.dtype)
+    block = dict(batch_norm=cfg.batch_norm, folded=cfg.folded, dtype=self.dtype)
     x = ConvNormAct(cfg.channels[0], **block, name='first')(x, train)
     out = {}
     for i, width in enumerate(cfg.channels[1:]):
       if cfg.skip_channels and i == len(cfg.channels) - 2:
         fine = ConvNormAct(x.shape[-1], **block, name='fine')(x, train)
-        out['skip'] = Conv(
-          cfg.skip_channels, 1, dtype=self.dtype, name='skip'
-        )(fine)
+        out['skip'] = Conv(cfg.skip_channels, 1, dtype=self.dtype, name='skip')(
+          fine
+        )
       x = ConvNormAct(
         width, stride=2, pool=not cfg.strided, **block, name=f'down{i}'
       )(x, train)
@@ -87,5 +89,5 @@ class AppearanceExtractor(nn.Module):
     x = Conv(c * d, 1, dtype=self.dtype, name='second')(x)
     x = x.reshape(*x.shape[:3], c, d).transpose(0, 4, 1, 2, 3)
     for i in range(cfg.blocks_3d):
-      x = ResBlock3d(c, dtype=self.dtype, name=f'res3d{i}')(x, train)
+      x = ResBlock3d(c, cfg.folded, self.dtype, name=f'res3d{i}')(x, train)
     return {'volume': x, **out}

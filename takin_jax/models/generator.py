@@ -37,6 +37,7 @@ class GeneratorConfig:
     middle_blocks: SPADE blocks at the feature map's size.
     up_channels: width after each doubling.
     upscale: pixel shuffle at the end, 1 or 2.
+    folded: spectral norm is folded into the kernels, see `nn/folding.py`.
     blend: the small form.
     kp_variance: variance of its sharp driving heat maps.
     kp_hidden: width of the keypoint embedding that modulates its blocks.
@@ -46,6 +47,7 @@ class GeneratorConfig:
   middle_blocks: int = 6
   up_channels: tuple[int, ...] = (256, 64)
   upscale: int = 2
+  folded: bool = False
   blend: bool = False
   kp_variance: float = 0.00125
   kp_hidden: int = 64
@@ -68,22 +70,28 @@ class Generator(nn.Module):
     image: jax.Array,
     kp_source: jax.Array,
     kp_driving: jax.Array,
+    train: bool = False,
   ) -> dict[str, jax.Array]:
     if self.cfg.blend:
       return BlendDecoder(self.cfg, self.dtype, name='decoder')(
         warped, image, kp_source, kp_driving
       )
-    return {'image': self._spade(warped['feature'].astype(self.dtype))}
+    feature = warped['feature'].astype(self.dtype)
+    return {'image': self._spade(feature, train)}
 
-  def _spade(self, seg: jax.Array) -> jax.Array:
+  def _spade(self, seg: jax.Array, train: bool) -> jax.Array:
     cfg, dtype = self.cfg, self.dtype
     x = Conv(cfg.channels, dtype=dtype, name='fc')(seg)
-    for i in range(cfg.middle_blocks):
-      x = SpadeResBlock(cfg.channels, dtype, name=f'middle{i}')(x, seg)
-    for i, width in enumerate(cfg.up_channels):
-      x = SpadeResBlock(width, dtype, name=f'up{i}')(
-        nearest_upsample(x, 2), seg
+
+    def block(name: str, x: jax.Array, features: int) -> jax.Array:
+      return SpadeResBlock(features, cfg.folded, dtype, name=name)(
+        x, seg, train
       )
+
+    for i in range(cfg.middle_blocks):
+      x = block(f'middle{i}', x, cfg.channels)
+    for i, width in enumerate(cfg.up_channels):
+      x = block(f'up{i}', nearest_upsample(x, 2), width)
     x = Conv(3 * cfg.upscale**2, dtype=dtype, name='conv_img')(leaky_relu(x))
     return nn.sigmoid(pixel_shuffle(x, cfg.upscale).astype(jnp.float32))
 
@@ -177,5 +185,7 @@ class BlendDecoder(nn.Module):
 def _warp_image(image: jax.Array, flow: jax.Array) -> jax.Array:
   """Samples the portrait with an enlarged flow, edges replicated."""
   size = image.shape[1]
-  grid = center_grid(size, size) + bilinear_upsample(flow, size // flow.shape[1])
+  grid = center_grid(size, size) + bilinear_upsample(
+    flow, size // flow.shape[1]
+  )
   return grid_sample(image, grid, border=True)

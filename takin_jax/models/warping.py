@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.nn.blocks import (
-  BatchNorm,
   Conv,
   ConvNormAct,
   group_norm,
@@ -47,6 +46,7 @@ class WarpingConfig:
     num_blocks: halvings in the hourglass.
     kp_variance: variance of the keypoint heat maps, squared [-1, 1] units.
     out_channels: channels of the warped feature map (3-D form).
+    folded: batch norm is folded into the parameters, see `nn/folding.py`.
     fold_depth: the small 2-D form.
     widths: hourglass widths of the small form, at 1, 1/2 and 1/4 size.
   """
@@ -57,6 +57,7 @@ class WarpingConfig:
   num_blocks: int = 5
   kp_variance: float = 0.01
   out_channels: int = 256
+  folded: bool = False
   fold_depth: bool = False
   widths: tuple[int, ...] = (48, 96, 128)
 
@@ -97,9 +98,15 @@ class WarpingModule(nn.Module):
   ) -> dict[str, jax.Array]:
     deformation, occlusion = dense
     x = _depth_to_channels(grid_sample(volume, deformation))
-    x = Conv(self.cfg.out_channels, dtype=self.dtype, name='third')(x)
-    x = leaky_relu(BatchNorm(name='norm')(x, train), 0.01)
-    x = Conv(self.cfg.out_channels, 1, dtype=self.dtype, name='fourth')(x)
+    cfg, dtype = self.cfg, self.dtype
+    x = ConvNormAct(
+      cfg.out_channels,
+      folded=cfg.folded,
+      slope=0.01,
+      dtype=dtype,
+      name='third',
+    )(x, train)
+    x = Conv(cfg.out_channels, 1, dtype=dtype, name='fourth')(x)
     return {
       'feature': x * occlusion.astype(self.dtype),
       'occlusion': occlusion,
@@ -130,9 +137,14 @@ class DenseMotion(nn.Module):
     cfg, dtype = self.cfg, self.dtype
     b, d, h, w, _ = volume.shape
     k = kp_source.shape[1]
-    small = ConvNormAct(cfg.compress, 1, ndim=3, dtype=dtype, name='compress')(
-      volume, train
-    )
+    small = ConvNormAct(
+      cfg.compress,
+      1,
+      ndim=3,
+      folded=cfg.folded,
+      dtype=dtype,
+      name='compress',
+    )(volume, train)
     identity = corner_grid(d, h, w)
     shift = jnp.pad(kp_source - kp_driving, ((0, 0), (1, 0), (0, 0)))
     grids = identity + shift[:, :, None, None, None]
@@ -145,11 +157,16 @@ class DenseMotion(nn.Module):
       ]
       return jnp.einsum('bkx,bky,bkz->bkzyx', *fields)
 
-    heatmaps = jnp.pad(heat(kp_driving) - heat(kp_source), [(0, 0), (1, 0)] + [(0, 0)] * 3)
+    heatmaps = heat(kp_driving) - heat(kp_source)
+    heatmaps = jnp.pad(heatmaps, [(0, 0), (1, 0)] + [(0, 0)] * 3)
     x = jnp.concatenate([heatmaps[..., None].astype(dtype), deformed], -1)
     x = x.transpose(0, 2, 3, 4, 1, 5).reshape(b, d, h, w, -1)
     x = Hourglass(
-      cfg.block_expansion, cfg.num_blocks, cfg.max_features, dtype,
+      cfg.block_expansion,
+      cfg.num_blocks,
+      cfg.max_features,
+      cfg.folded,
+      dtype,
       name='hourglass',
     )(x, train)
     mask = Conv(k + 1, 7, ndim=3, dtype=dtype, name='mask')(x)

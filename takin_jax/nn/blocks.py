@@ -9,13 +9,14 @@ import jax.numpy as jnp
 from takin_jax.ops.resize import avg_pool
 
 Dtype = jnp.dtype
+BATCH_NORM_EPS = 1e-5
 
 he_normal = nn.initializers.variance_scaling(2.0, 'fan_in', 'normal')
 small_normal = nn.initializers.variance_scaling(0.1, 'fan_in', 'normal')
 
 
 def leaky_relu(x: jax.Array, slope: float = 0.2) -> jax.Array:
-  return nn.leaky_relu(x, slope)
+  return nn.leaky_relu(x, slope) if slope else nn.relu(x)
 
 
 class Conv(nn.Module):
@@ -80,9 +81,7 @@ class ResBlock(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     norm = group_norm if self.norm else lambda y: y
-    y = Conv(self.features, dtype=self.dtype, name='conv1')(
-      leaky_relu(norm(x))
-    )
+    y = Conv(self.features, dtype=self.dtype, name='conv1')(leaky_relu(norm(x)))
     y = Conv(
       self.features, kernel_init=small_normal, dtype=self.dtype, name='conv2'
     )(leaky_relu(norm(y)))
@@ -90,18 +89,45 @@ class ResBlock(nn.Module):
 
 
 class BatchNorm(nn.Module):
-  """Batch norm with torch's settings (eps 1e-5, momentum 0.1), float32."""
+  """Batch norm as torch has it: eps 1e-5, momentum 0.1, float32.
+
+  Running statistics live in the collection `batch_stats`; as in torch, the
+  running variance is the unbiased one.
+
+  Attributes:
+    folded: nothing but a scale and a bias is left (`nn/folding.py`).
+  """
+
+  folded: bool = False
 
   @nn.compact
-  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    y = nn.BatchNorm(
-      use_running_average=not train,
-      momentum=0.9,
-      epsilon=1e-5,
-      dtype=jnp.float32,
-      name='norm',
-    )(x)
-    return y.astype(x.dtype)
+  def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+    channels = x.shape[-1:]
+    scale = self.param('scale', nn.initializers.ones, channels)
+    bias = self.param('bias', nn.initializers.zeros, channels)
+    y = x.astype(jnp.float32)
+    if not self.folded:
+      mean, var = self._statistics(y, train)
+      y = (y - mean) * jax.lax.rsqrt(var + BATCH_NORM_EPS)
+    return (y * scale + bias).astype(x.dtype)
+
+  def _statistics(
+    self, x: jax.Array, train: bool
+  ) -> tuple[jax.Array, jax.Array]:
+    """Mean and variance to use: the batch's in training, else the running."""
+    running_mean = self.variable('batch_stats', 'mean', jnp.zeros, x.shape[-1:])
+    running_var = self.variable('batch_stats', 'var', jnp.ones, x.shape[-1:])
+    if not train:
+      return running_mean.value, running_var.value
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axes)
+    var = jnp.square(x - mean).mean(axes)
+    if not self.is_initializing():
+      count = x.size // x.shape[-1]
+      unbiased = var * (count / max(count - 1, 1))
+      running_mean.value = 0.9 * running_mean.value + 0.1 * mean
+      running_var.value = 0.9 * running_var.value + 0.1 * unbiased
+    return mean, var
 
 
 class ConvNormAct(nn.Module):
@@ -114,6 +140,8 @@ class ConvNormAct(nn.Module):
     pool: reduce by mean pooling after the activation instead of striding.
     ndim: 2, or 3 (then D is neither strided nor pooled).
     batch_norm: batch norm and ReLU; otherwise leaky ReLU alone.
+    folded: the batch norm is part of the convolution (`nn/folding.py`).
+    slope: of the activation after a batch norm for negative input.
     dtype: compute type.
   """
 
@@ -123,6 +151,8 @@ class ConvNormAct(nn.Module):
   pool: bool = False
   ndim: int = 2
   batch_norm: bool = True
+  folded: bool = False
+  slope: float = 0.0
   dtype: Dtype = jnp.float32
 
   @nn.compact
@@ -136,22 +166,35 @@ class ConvNormAct(nn.Module):
       name='conv',
     )(x)
     if self.batch_norm:
-      x = nn.relu(BatchNorm(name='norm')(x, train))
+      if not self.folded:
+        x = BatchNorm(name='norm')(x, train)
+      x = leaky_relu(x, self.slope)
     else:
       x = leaky_relu(x)
     return avg_pool(x, self.stride) if self.pool else x
 
 
 class ResBlock3d(nn.Module):
-  """Pre-activation residual block with batch norm: [B, D, H, W, C]."""
+  """Pre-activation residual block with batch norm: [B, D, H, W, C].
+
+  Attributes:
+    features: channels in and out.
+    folded: the second norm is part of the first convolution, the first one
+      is a scale and a bias (`nn/folding.py`).
+    dtype: compute type.
+  """
 
   features: int
+  folded: bool = False
   dtype: Dtype = jnp.float32
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-    y = x
-    for i in (1, 2):
-      y = nn.relu(BatchNorm(name=f'norm{i}')(y, train))
-      y = Conv(self.features, ndim=3, dtype=self.dtype, name=f'conv{i}')(y)
-    return x + y
+    def conv(y: jax.Array, name: str) -> jax.Array:
+      return Conv(self.features, ndim=3, dtype=self.dtype, name=name)(y)
+
+    y = nn.relu(BatchNorm(self.folded, name='norm1')(x, train))
+    y = conv(y, 'conv1')
+    if not self.folded:
+      y = BatchNorm(name='norm2')(y, train)
+    return x + conv(nn.relu(y), 'conv2')

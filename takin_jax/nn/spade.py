@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.nn.blocks import Conv, leaky_relu
+from takin_jax.nn.spectral import SpectralConv
 from takin_jax.ops.resize import nearest_upsample
 
 
@@ -42,30 +43,36 @@ class Spade(nn.Module):
 
 
 class SpadeResBlock(nn.Module):
-  """Residual block of two SPADE-normalised convolutions.
+  """Residual block of two SPADE-normalised, spectrally normed convolutions.
 
   Attributes:
     features: output channels; another width than the input's adds a
       SPADE-normalised 1x1 shortcut without bias.
+    folded: the spectral norms are part of the kernels (`nn/folding.py`).
     dtype: compute type.
   """
 
   features: int
+  folded: bool = False
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, seg: jax.Array) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, seg: jax.Array, train: bool = False
+  ) -> jax.Array:
     middle = min(x.shape[-1], self.features)
 
     def norm(name: str, y: jax.Array) -> jax.Array:
       return Spade(dtype=self.dtype, name=name)(y, seg)
 
-    y = leaky_relu(norm('norm0', x))
-    y = Conv(middle, dtype=self.dtype, name='conv0')(y)
-    y = leaky_relu(norm('norm1', y))
-    y = Conv(self.features, dtype=self.dtype, name='conv1')(y)
+    def conv(name: str, y: jax.Array, features: int, **kwargs) -> jax.Array:
+      return SpectralConv(
+        features, folded=self.folded, dtype=self.dtype, name=name, **kwargs
+      )(y, train)
+
+    y = conv('conv0', leaky_relu(norm('norm0', x)), middle)
+    y = conv('conv1', leaky_relu(norm('norm1', y)), self.features)
     if x.shape[-1] != self.features:
-      x = Conv(
-        self.features, 1, use_bias=False, dtype=self.dtype, name='conv_s'
-      )(norm('norm_s', x))
+      x = norm('norm_s', x)
+      x = conv('conv_s', x, self.features, kernel=1, use_bias=False)
     return x + y

@@ -92,6 +92,14 @@ def _sample_one(
   return out
 
 
+def reflect(grid: jax.Array) -> jax.Array:
+  """Mirrors positions at -1 and 1, so that every one lies inside.
+
+  With `grid_sample(..., border=True)` this is PyTorch's reflection padding.
+  """
+  return 1.0 - jnp.abs(jnp.mod(grid + 1.0, 4.0) - 2.0)
+
+
 def gaussian_1d(
   positions: jax.Array, axis: jax.Array, variance: float
 ) -> jax.Array:

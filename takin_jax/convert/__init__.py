@@ -1,0 +1,1 @@
+"""Public PyTorch checkpoints -> our weights folders."""

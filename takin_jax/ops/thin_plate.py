@@ -1,0 +1,56 @@
+"""Random smooth warps of pictures and of the points in them.
+
+A warp is an affine map plus a thin-plate term on a regular grid of control
+points. Source: the equivariance loss of the first-order motion model
+(arXiv 2003.00196), with its L1 distances and its constants.
+"""
+
+from flax import struct
+import jax
+import jax.numpy as jnp
+
+from takin_jax.ops.grid_sample import corner_grid, grid_sample, reflect
+
+
+@struct.dataclass
+class ThinPlate:
+  """A batch of warps.
+
+  Attributes:
+    affine: [B, 2, 3] applied to (x, y, 1).
+    weights: [B, P * P] of the control points, row by row.
+  """
+
+  affine: jax.Array
+  weights: jax.Array
+
+  def __call__(self, points: jax.Array) -> jax.Array:
+    """Maps points [B, N, 2] in [-1, 1] units."""
+    side = round(self.weights.shape[-1] ** 0.5)
+    control = corner_grid(side, side).reshape(-1, 2)
+    affine = self.affine[:, None]
+    linear = (affine[..., :2] * points[..., None, :]).sum(-1) + affine[..., 2]
+    distance = jnp.abs(points[:, :, None] - control).sum(-1)
+    bend = jnp.square(distance) * jnp.log(distance + 1e-6)
+    return linear + jnp.einsum('bnp,bp->bn', bend, self.weights)[..., None]
+
+  def warp(self, image: jax.Array) -> jax.Array:
+    """Samples [B, H, W, C] at the mapped positions, edges mirrored."""
+    b, h, w, _ = image.shape
+    grid = jnp.broadcast_to(corner_grid(h, w).reshape(1, -1, 2), (b, h * w, 2))
+    grid = reflect(self(grid)).reshape(b, h, w, 2)
+    return grid_sample(image, grid, border=True)
+
+
+def random_thin_plate(
+  key: jax.Array,
+  batch: int,
+  affine: float = 0.05,
+  bend: float = 0.005,
+  side: int = 5,
+) -> ThinPlate:
+  """Draws warps: identity + N(0, affine^2), control weights N(0, bend^2)."""
+  key_affine, key_bend = jax.random.split(key)
+  noise = affine * jax.random.normal(key_affine, (batch, 2, 3))
+  weights = bend * jax.random.normal(key_bend, (batch, side * side))
+  return ThinPlate(jnp.eye(2, 3) + noise, weights)
