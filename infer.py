@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
   add('--driving-crop', metavar='CROP', default='auto', help='as --crop')
   add('--weights', metavar='DIR|NAME', default='nano')
   add('--config', metavar='FILE', help='config the weights must belong to')
+  add('--dtype', default='float32', choices=('float32', 'bfloat16'))
   add('--device', default='auto', help='auto, cpu, gpu, tpu or e.g. gpu:1')
   add('--verbose', action='store_true', help='times and versions')
   return parser

@@ -2,22 +2,100 @@
 
 Source once -> `Source`; per frame `render(source, motion keypoints)`. All
 functions take the model block of a config and a params dict with the groups
-`appearance`, `motion`, `warping`, `generator`.
+`appearance`, `motion`, `warping`, `generator` and, for modules with batch or
+spectral norm that is not folded, `batch_stats` by module.
 """
 
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from takin_jax.config import build
 from takin_jax.models.appearance import AppearanceConfig, AppearanceExtractor
 from takin_jax.models.generator import Generator, GeneratorConfig
 from takin_jax.models.motion import MotionConfig, MotionExtractor
 from takin_jax.models.warping import WarpingConfig, WarpingModule
+from takin_jax.nn.folding import fold as fold_norms
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
+STATS = 'batch_stats'  # the group of running statistics
+# Group -> module and its config, in the order of the data flow.
+MODULES = {
+  'appearance': (AppearanceExtractor, AppearanceConfig),
+  'motion': (MotionExtractor, MotionConfig),
+  'warping': (WarpingModule, WarpingConfig),
+  'generator': (Generator, GeneratorConfig),
+}
+
+
+def init(model: Any, key: jax.Array) -> Params:
+  """Fresh parameters and statistics of the four modules, by group.
+
+  Args:
+    model: config block, with `image_size` of the portraits.
+    key: random key.
+  """
+  keys = jax.random.split(key, 4)
+  image = jnp.zeros((1, model['image_size'], model['image_size'], 3))
+  modules = {name: _module(model, name) for name in MODULES}
+  kp = jnp.zeros((1, modules['motion'].cfg.num_kp, 3))
+  features, appearance = modules['appearance'].init_with_output(keys[0], image)
+  motion = modules['motion'].init(keys[1], image)
+  warped, warping = modules['warping'].init_with_output(
+    keys[2], features, kp, kp
+  )
+  generator = modules['generator'].init(keys[3], warped, image, kp, kp)
+  variables = zip(
+    MODULES, (appearance, motion, warping, generator), strict=True
+  )
+  params = {}
+  for name, group in variables:
+    params[name] = group['params']
+    if STATS in group:
+      params.setdefault(STATS, {})[name] = group[STATS]
+  return params
+
+
+def fold(model: Any, params: Params) -> tuple[dict[str, Any], Params]:
+  """Model block and parameters for inference: no statistics are left.
+
+  Args:
+    model: config block.
+    params: float32 parameters by group.
+
+  Returns:
+    Both, changed for the modules that have statistics.
+  """
+  model = {name: block for name, block in model.items()}
+  params = dict(params)
+  for name, stats in params.pop(STATS, {}).items():
+    params[name] = fold_norms(params[name], stats)
+    model[name] = {**dict(model[name].items()), 'folded': True}
+  return model, params
+
+
+def _module(model: Any, name: str) -> Any:
+  """The module of a group, in the compute type `model.dtype`."""
+  module, config = MODULES[name]
+  dtype = jnp.dtype(model.get('dtype', 'float32'))
+  return module(build(config, model[name]), dtype)
+
+
+def _apply(
+  model: Any, params: Params, name: str, *args: Any, train: bool = False
+) -> tuple[Any, Params]:
+  """A module's output, and in training its new statistics by group."""
+  module, variables = _module(model, name), {'params': params[name]}
+  if name not in params.get(STATS, {}):
+    return module.apply(variables, *args), {}
+  variables[STATS] = params[STATS][name]
+  if not train:
+    return module.apply(variables, *args), {}
+  out, new = module.apply(variables, *args, train=True, mutable=[STATS])
+  return out, {name: new[STATS]}
 
 
 def extract_motion(
@@ -33,14 +111,19 @@ def extract_motion(
   Returns:
     Canonical keypoints and motion, float32.
   """
-  module = MotionExtractor(build(MotionConfig, model.motion))
-  return module.apply({'params': params['motion']}, image)
+  return _apply(model, params, 'motion', image)[0]
+
+
+def extract_features(
+  model: Any, params: Params, image: jax.Array, train: bool = False
+) -> tuple[dict[str, jax.Array], Params]:
+  """Appearance features of [B, H, W, 3] in [0, 1], and new statistics."""
+  return _apply(model, params, 'appearance', image, train=train)
 
 
 def encode_source(model: Any, params: Params, image: jax.Array) -> Source:
   """Everything that is computed once per portrait [B, H, W, 3] in [0, 1]."""
-  module = AppearanceExtractor(build(AppearanceConfig, model.appearance))
-  features = module.apply({'params': params['appearance']}, image)
+  features, _ = extract_features(model, params, image)
   kp, motion = extract_motion(model, params, image)
   return Source(image=image, features=features, kp=kp, motion=motion)
 
@@ -57,7 +140,8 @@ def warp_and_generate(
   features: dict[str, jax.Array],
   kp_source: jax.Array,
   kp_driving: jax.Array,
-) -> dict[str, jax.Array]:
+  train: bool = False,
+) -> dict[str, Any]:
   """One frame with everything the losses look at.
 
   Args:
@@ -67,19 +151,19 @@ def warp_and_generate(
     features: the appearance extractor's output.
     kp_source: [B, K, 3] keypoints in the portrait.
     kp_driving: [B, K, 3] keypoints of the frame to make.
+    train: norms use the batch's own statistics.
 
   Returns:
-    `image` [B, H', W', 3] in [0, 1], and the modules' by-products.
+    `image` [B, H', W', 3] in [0, 1], and the modules' by-products; in
+    training, if there are such norms, also `batch_stats` by module.
   """
-  warping = WarpingModule(build(WarpingConfig, model.warping))
-  generator = Generator(build(GeneratorConfig, model.generator))
-  warped = warping.apply(
-    {'params': params['warping']}, features, kp_source, kp_driving
+  pair = (kp_source, kp_driving)
+  warped, new = _apply(model, params, 'warping', features, *pair, train=train)
+  frame, more = _apply(
+    model, params, 'generator', warped, image, *pair, train=train
   )
-  frame = generator.apply(
-    {'params': params['generator']}, warped, image, kp_source, kp_driving
-  )
-  return {**warped, **frame}
+  stats = {STATS: new | more} if new or more else {}
+  return {**warped, **frame, **stats}
 
 
 def render(

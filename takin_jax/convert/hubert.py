@@ -1,17 +1,31 @@
-"""HuBERT of transformers -> our weights folder.
+"""HuBERT of transformers -> the parameter group `speech`.
 
-In: a Hugging Face folder (config.json, safetensors or bin) or a hub name. Out:
-the parameter group `speech` and its config.
+In: a Hugging Face folder (config.json and safetensors or bin) or a hub name
+such as facebook/hubert-large-ls960-ft. Out: parameters and their config.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
+import re
 from typing import Any
 
-from takin_jax.convert.apply import ConvertError
-from takin_jax.convert.hubert_tables import HUBERT as TABLE
-from takin_jax.models.hubert import HubertConfig
+import jax
+import jax.numpy as jnp
+import numpy as np
 
-__all__ = ['TABLE', 'model_config']
+from takin_jax.convert import sources
+from takin_jax.convert.apply import ConvertError, Result, apply
+from takin_jax.convert.hubert_tables import HUBERT as TABLE
+from takin_jax.models.hubert import Hubert, HubertConfig
+
+_SUPPORTED = {
+  'hidden_act': 'gelu',
+  'feat_extract_activation': 'gelu',
+  'feat_proj_layer_norm': True,
+  'conv_pos_batch_norm': False,
+}
+_SHARDS = 'model.safetensors.index.json'
+_WEIGHTS = ('model.safetensors', _SHARDS, 'pytorch_model.bin')
 
 
 def model_config(given: Mapping[str, Any], normalize: bool) -> HubertConfig:
@@ -24,15 +38,10 @@ def model_config(given: Mapping[str, Any], normalize: bool) -> HubertConfig:
   Raises:
     ConvertError: if a value is missing or asks for what `Hubert` has not.
   """
+  for key, wanted in _SUPPORTED.items():
+    if given.get(key, wanted) != wanted:
+      raise ConvertError(f'{key} = {given[key]!r} is not supported.')
   try:
-    for key, wanted in (
-      ('hidden_act', 'gelu'),
-      ('feat_extract_activation', 'gelu'),
-      ('feat_proj_layer_norm', True),
-      ('conv_pos_batch_norm', False),
-    ):
-      if given.get(key, wanted) != wanted:
-        raise ConvertError(f'{key}={given[key]} is not supported.')
     return HubertConfig(
       conv_dims=tuple(given['conv_dim']),
       conv_kernels=tuple(given['conv_kernel']),
@@ -51,4 +60,81 @@ def model_config(given: Mapping[str, Any], normalize: bool) -> HubertConfig:
       normalize=normalize,
     )
   except KeyError as error:
-    raise ConvertError(f'the config.json has no {error.args[0]!r}.') from None
+    raise ConvertError(f'The config.json has no {error.args[0]!r}.') from None
+
+
+def convert(cfg: HubertConfig, state: Mapping[str, np.ndarray]) -> Result:
+  """Converts a state dict, with or without the prefix `hubert.`."""
+  return apply(TABLE, state, shapes(cfg))
+
+
+def shapes(cfg: HubertConfig) -> dict[str, Any]:
+  """Shapes of the variables of `Hubert`."""
+  wave = jnp.zeros((1, 400))
+  return jax.eval_shape(lambda: dict(Hubert(cfg).init(jax.random.key(0), wave)))
+
+
+def read(source: str) -> tuple[HubertConfig, dict[str, np.ndarray]]:
+  """Config and state dict of a folder or a hub name.
+
+  Raises:
+    ConvertError: if it is not there, damaged, or no HuBERT.
+  """
+  folder = Path(source)
+  if not folder.is_dir():
+    folder = _download(source)
+  given = sources.read_json(folder / 'config.json')
+  kind = given.get('model_type')
+  if kind != 'hubert':
+    raise ConvertError(f'{source} is a model of type {kind!r}, not HuBERT.')
+  processor = folder / 'preprocessor_config.json'
+  # Without that file: the large models normalise, the base ones do not.
+  normalize = given.get('feat_extract_norm') == 'layer'
+  if processor.is_file():
+    normalize = sources.read_json(processor).get('do_normalize', normalize)
+  return model_config(given, bool(normalize)), _tensors(folder)
+
+
+def _tensors(folder: Path) -> dict[str, np.ndarray]:
+  """The state dict, safetensors first."""
+  whole, shards, pickled = (folder / name for name in _WEIGHTS)
+  if whole.is_file():
+    return sources.read_safetensors([whole])
+  if shards.is_file():
+    names = sources.read_json(shards).get('weight_map', {}).values()
+    return sources.read_safetensors(folder / n for n in sorted(set(names)))
+  if pickled.is_file():
+    return sources.read_torch(pickled)
+  raise ConvertError(f'{folder} has neither {_WEIGHTS[0]} nor {_WEIGHTS[2]}.')
+
+
+def _download(name: str) -> Path:
+  """The folder of a hub name in Hugging Face's own cache."""
+  if not re.fullmatch(r'[\w.-]+/[\w.-]+', name):
+    raise ConvertError(f'There is no folder {name}, nor is it a hub name.')
+  import huggingface_hub
+  from huggingface_hub.errors import EntryNotFoundError
+
+  def fetch(file: str) -> Path | None:
+    try:
+      return Path(huggingface_hub.hf_hub_download(name, file))
+    except EntryNotFoundError as error:
+      # No network and nothing in the cache is one of them too.
+      if type(error).__name__ == 'LocalEntryNotFoundError':
+        raise
+      return None
+
+  try:
+    config = fetch('config.json')
+    fetch('preprocessor_config.json')
+    if not fetch('model.safetensors'):
+      fetch('pytorch_model.bin')
+  except Exception as error:  # networks fail in many types of error
+    reason = str(error).strip().splitlines()[0]
+    raise ConvertError(
+      f'There is no folder {name}, and the hub does not give it ({reason}): '
+      'check name and network, or give a folder with its files.'
+    ) from None
+  if config is None:
+    raise ConvertError(f'{name} has no config.json on the hub.')
+  return config.parent

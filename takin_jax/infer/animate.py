@@ -50,6 +50,7 @@ class Job:
     driving_crop: likewise for the driving video.
     weights: folder or name.
     config: config file that the weights must belong to.
+    dtype: compute type of the renderer, float32 or bfloat16.
     device: see `pick_device`.
     verbose: tell times and versions.
   """
@@ -69,6 +70,7 @@ class Job:
   driving_crop: str = 'auto'
   weights: str | os.PathLike[str] = 'nano'
   config: str | None = None
+  dtype: str = 'float32'
   device: str = 'auto'
   verbose: bool = False
 
@@ -126,6 +128,7 @@ def animate(job: Job, note: Note) -> Result:
   config, params = loading.load(
     job.weights,
     job.config,
+    job.dtype,
     sample_steps=job.steps,
     guidance_audio=job.guidance,
   )

@@ -1,20 +1,28 @@
 """Weights folder -> config and parameters, as the command line wants them."""
 
 import dataclasses
-import json
 import os
 from typing import Any
 
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax import renderer
 from takin_jax import weights as weights_lib
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.infer.controls import parse_emotion
 from takin_jax.infer.errors import InputError
+from takin_jax.models.denoiser import DenoiserConfig
+from takin_jax.models.hubert import HubertConfig
 
 Path = str | os.PathLike[str]
+# The config blocks of networks.
+_BLOCKS = {
+  **{name: config for name, (_, config) in renderer.MODULES.items()},
+  'speech': HubertConfig,
+  'denoiser': DenoiserConfig,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,13 +39,17 @@ class InferConfig:
 
 
 def load(
-  weights: Path, config_file: Path | None = None, **diffusion: Any
+  weights: Path,
+  config_file: Path | None = None,
+  dtype: str = 'float32',
+  **diffusion: Any,
 ) -> tuple[ConfigDict, dict[str, Any]]:
   """Reads weights, with some of their settings replaced.
 
   Args:
     weights: folder or name.
     config_file: the weights must be of this config; sampling follows it.
+    dtype: compute type of the renderer.
     **diffusion: values of the config block `diffusion`; None: as they are.
 
   Returns:
@@ -68,6 +80,10 @@ def load(
         f'{cfg.sample_steps} denoising steps are more than these weights '
         f'know: take at most {cfg.steps}.'
       )
+  if renderer.STATS in params:
+    model, params = renderer.fold(config.model, params)
+    config.model = ConfigDict(model)
+  config.model.dtype = dtype
   return config, params
 
 
@@ -76,11 +92,16 @@ def _check_same_model(
 ) -> None:
   """Compares the networks that both configs describe."""
 
-  def plain(block: Any) -> Any:
-    return json.loads(json.dumps(ConfigDict({'_': block}).to_dict()))
+  def resolved(name: str, block: Any) -> Any:
+    if name not in _BLOCKS:
+      return block
+    block = {k: v for k, v in block.items() if k != 'folded'}
+    return build(_BLOCKS[name], block)
 
   for name, block in want.model.items():
-    if name in have.model and plain(block) != plain(have.model[name]):
+    if name not in have.model:
+      continue
+    if resolved(name, block) != resolved(name, have.model[name]):
       raise InputError(
         f'The weights are of the config {have.name!r}, which differs in '
         f'{name!r} from {want.name!r} ({config_file}): give the config that '

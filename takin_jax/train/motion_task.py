@@ -18,10 +18,6 @@ from takin_jax import renderer
 from takin_jax.config import build
 from takin_jax.data import pipeline
 from takin_jax.losses import perceptual
-from takin_jax.models.appearance import AppearanceConfig, AppearanceExtractor
-from takin_jax.models.generator import Generator, GeneratorConfig
-from takin_jax.models.motion import MotionConfig, MotionExtractor
-from takin_jax.models.warping import WarpingConfig, WarpingModule
 from takin_jax.ops import augment
 from takin_jax.ops.resize import avg_pool
 from takin_jax.train.motion_eval import evaluate, samples
@@ -39,23 +35,7 @@ LossFn = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
 
 def init(config: ConfigDict, key: jax.Array) -> Params:
   """Fresh parameters of the four modules."""
-  model, keys = config.model, jax.random.split(key, 4)
-  image = jnp.zeros((1, model.image_size, model.image_size, 3))
-  appearance = AppearanceExtractor(build(AppearanceConfig, model.appearance))
-  motion = MotionExtractor(build(MotionConfig, model.motion))
-  warping = WarpingModule(build(WarpingConfig, model.warping))
-  generator = Generator(build(GeneratorConfig, model.generator))
-  features, p_appearance = appearance.init_with_output(keys[0], image)
-  p_motion = motion.init(keys[1], image)
-  kp = jnp.zeros((1, build(MotionConfig, model.motion).num_kp, 3))
-  warped, p_warping = warping.init_with_output(keys[2], features, kp, kp)
-  p_generator = generator.init(keys[3], warped, image, kp, kp)
-  return {
-    'appearance': p_appearance['params'],
-    'motion': p_motion['params'],
-    'warping': p_warping['params'],
-    'generator': p_generator['params'],
-  }
+  return renderer.init(config.model, key)
 
 
 def batches(config: ConfigDict) -> Any:
@@ -78,7 +58,6 @@ def loss_fn(config: ConfigDict) -> LossFn:
   def loss(
     params: Params, batch: dict[str, Any], key: jax.Array, train: bool
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    del train
     keys = jax.random.split(key, 4)
     source, driving = (
       batch[name].astype(jnp.float32) / 255.0 for name in ('source', 'driving')
@@ -90,7 +69,7 @@ def loss_fn(config: ConfigDict) -> LossFn:
     source, driving = (
       augment.apply_colors(image, *colors) for image in (source, driving)
     )
-    terms = {}
+    terms, stats = {}, {}
     kp_source, kp_driving = batch['source_x'], batch['driving_x']
     if cfg.extracts:
       terms, own = keypoint_terms(
@@ -102,12 +81,13 @@ def loss_fn(config: ConfigDict) -> LossFn:
       kp_source = jnp.where(taught, kp_source, own[0])
       kp_driving = jnp.where(taught, kp_driving, own[1])
     if cfg.renders:
-      module = AppearanceExtractor(build(AppearanceConfig, model.appearance))
-      features = module.apply({'params': params['appearance']}, source)
+      features, stats = renderer.extract_features(model, params, source, train)
       frame = renderer.warp_and_generate(
-        model, params, source, features, kp_source, kp_driving
+        model, params, source, features, kp_source, kp_driving, train
       )
       terms |= picture_terms(cfg, batch, frame, driving, keys[3])
-    return sum(terms.values()), terms
+      stats |= frame.get(renderer.STATS, {})
+    total = sum(terms.values())
+    return total, {**terms, renderer.STATS: stats} if stats else terms
 
   return loss

@@ -5,8 +5,8 @@ import dataclasses
 
 import optax
 
-# Groups that hold facts, not weights: never trained.
-FACTS = ('stats', 'emotions')
+# Groups that hold facts, not weights: without gradients.
+FACTS = ('stats', 'emotions', 'batch_stats')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ Batch = dict[str, Any]
 Metrics = dict[str, jax.Array]
 LossFn = Callable[..., tuple[jax.Array, Metrics]]
 TrainStep = Callable[..., tuple[TrainState, Metrics]]
+STATS = 'batch_stats'  # parameter group that the loss replaces
 
 
 def make_train_step(
@@ -25,7 +26,8 @@ def make_train_step(
   """Makes `step(state, batch, key, constants) -> (state, metrics)`.
 
   Args:
-    loss_fn: `(params, batch, key, train) -> (loss [], metrics)`.
+    loss_fn: `(params, batch, key, train) -> (loss [], metrics)`; new running
+      statistics of norms, if any, are `metrics['batch_stats']`.
     tx: the optimiser.
     ema_decay: decay of the moving average; lower in the first steps, so
       that the average does not remember the initial values.
@@ -52,12 +54,11 @@ def make_train_step(
     params = {**optax.apply_updates(trained, updates), **fixed}
     done = state.step + 1
     decay = jnp.minimum(ema_decay, done / (done + 9.0))
-    state = TrainState(
-      step=done,
-      params=params,
-      ema=optax.incremental_update(params, state.ema, 1.0 - decay),
-      opt_state=opt_state,
-    )
+    ema = optax.incremental_update(params, state.ema, 1.0 - decay)
+    stats = metrics.pop(STATS, None)
+    if stats is not None:  # running averages already
+      params, ema = ({**tree, STATS: stats} for tree in (params, ema))
+    state = TrainState(step=done, params=params, ema=ema, opt_state=opt_state)
     norm = optax.tree.norm(grads)
     return state, {**metrics, 'loss': loss, 'grad_norm': norm}
 

@@ -1,7 +1,8 @@
 """Weights folders: what training exports and inference reads.
 
 A folder holds `config.json` (model, diffusion and crop facts),
-`params.safetensors` (float16; names joined by '/') and `MODEL_CARD.md`.
+`params.safetensors` (float16 or float32; names joined by '/') and
+`MODEL_CARD.md`.
 """
 
 import json
@@ -79,24 +80,26 @@ def save(
   directory: str | os.PathLike[str],
   config: ConfigDict | dict[str, Any],
   params: Params,
+  dtype: type[np.floating] = np.float16,
 ) -> None:
   """Writes a weights folder; files that are there are replaced whole.
 
   Args:
     directory: made if missing; other files in it stay.
     config: what `load` shall return as config.
-    params: nested dicts of arrays, stored as float16.
+    params: nested dicts of arrays.
+    dtype: how they are stored.
 
   Raises:
-    WeightsError: for a value that float16 cannot hold.
+    WeightsError: for a value that this type cannot hold.
   """
   flat = {}
   for name, leaf in traverse_util.flatten_dict(params, sep='/').items():
     with np.errstate(over='ignore'):
-      half = np.asarray(leaf, np.float32).astype(np.float16)
-    if not np.isfinite(half).all():
-      raise WeightsError(f'{name} is not finite as float16.')
-    flat[name] = np.ascontiguousarray(half)
+      stored = np.asarray(leaf, np.float32).astype(dtype)
+    if not np.isfinite(stored).all():
+      raise WeightsError(f'{name} is not finite as {np.dtype(dtype)}.')
+    flat[name] = np.ascontiguousarray(stored)
   path = pathlib.Path(directory)
   path.mkdir(parents=True, exist_ok=True)
   with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
