@@ -65,7 +65,8 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     dict(
       records='records',  # folder made by takin_jax.data.prepare
       batch_size=8,  # pairs
-      hard=0.5,  # share of pairs that differ in mouth or lids
+      hard=0.8,  # share of pairs that differ in mouth or lids
+      candidates=8,  # frames among which such a pair is chosen
     )
   )
   config.model = get_model()
@@ -97,8 +98,9 @@ def get_config(phase: str = 'joint') -> ConfigDict:
   )
   renderer = dict(
     l1=2.0,
+    mouth=8.0,  # extra weight of the mouth in it
     warped=0.5,
-    perceptual=0.5,  # VGG-16 on a 64 px crop, mostly the mouth
+    perceptual=0.8,  # VGG-16 on a 64 px crop, mostly the mouth
     lpips=1.0,  # AlexNet on a 128 px crop
     teacher_share=1.0,  # landmarks stand in for the extractor
   )

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import renderer
+from takin_jax.config import from_json, to_json
 from takin_jax.data import pipeline
 from takin_jax.losses import perceptual
 from takin_jax.ops.geometry import transform_keypoints
@@ -21,14 +22,14 @@ _BATCH = 8
 
 
 @functools.lru_cache
-def _pairs(records: str) -> dict[str, np.ndarray]:
-  return pipeline.eval_pairs(records, split='val')
+def _pairs(records: str, size_px: int) -> dict[str, np.ndarray]:
+  return pipeline.eval_pairs(records, split='val', size_px=size_px)
 
 
 @functools.lru_cache
 def _predict(model_json: str, teacher: bool):
   """Jitted: two pictures and the teacher's keypoints -> frame, keypoints."""
-  model = ConfigDict(_from_json(model_json))
+  model = from_json(model_json)
 
   @jax.jit
   def predict(params, source, driving, source_x, driving_x):
@@ -47,19 +48,11 @@ def _predict(model_json: str, teacher: bool):
   return predict
 
 
-def _from_json(text: str) -> dict[str, Any]:
-  from takin_jax.config import from_json
-
-  return from_json(text).to_dict()
-
-
 def _run(
   config: ConfigDict, params: Params, teacher: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
   """The validation pairs and what the model makes of them."""
-  from takin_jax.config import to_json
-
-  pairs = _pairs(config.data.records)
+  pairs = _pairs(config.data.records, config.model.image_size)
   predict = _predict(to_json(config.model), teacher)
   images, found, pose = [], [], []
   count = len(pairs['source'])
@@ -98,7 +91,6 @@ def evaluate(
     openings against the landmarker, pose error in degrees.
   """
   del step, workdir
-  params = {k: v for k, v in params.items()}
   teacher = config.loss.get('teacher_share', 0.0) >= 1.0
   pairs, made = _run(config, params, teacher)
   target = pairs['driving'].astype(np.float32) / 255
@@ -120,7 +112,9 @@ def _lpips(
   mouths = [_mouth(p, x) for p in (image, target)]
   out = {}
   for name, pair in (('lpips', (image, target)), ('lpips_mouth', mouths)):
-    parts = zip(*(np.array_split(p, len(image) // _BATCH) for p in pair))
+    parts = zip(
+      *(np.array_split(p, len(image) // _BATCH) for p in pair), strict=False
+    )
     values = [distance(jnp.asarray(a), jnp.asarray(b)) for a, b in parts]
     out[name] = float(np.concatenate(values).mean())
   return out
@@ -132,7 +126,10 @@ def _mouth(image: np.ndarray, x: np.ndarray, side: int = 96) -> np.ndarray:
   centre = (x[:, :4, :2].mean(1) + 1) * size / 2
   corner = np.clip(centre - side / 2, 0, size - side).astype(int)
   return np.stack(
-    [p[b : b + side, a : a + side] for p, (a, b) in zip(image, corner)]
+    [
+      p[b : b + side, a : a + side]
+      for p, (a, b) in zip(image, corner, strict=False)
+    ]
   )
 
 

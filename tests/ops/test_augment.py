@@ -1,0 +1,42 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from takin_jax.ops import augment
+from takin_jax.ops.grid_sample import center_grid
+
+
+def test_keypoints_move_with_the_picture():
+  """A blob drawn at a keypoint is found at the changed keypoint."""
+  point = jnp.array([[[0.3, -0.2, 0.1]]] * 6)
+  grid = center_grid(64, 64)
+  blob = jnp.exp(-200 * jnp.square(grid - point[0, 0, :2]).sum(-1))
+  image = jnp.broadcast_to(blob[..., None], (6, 64, 64, 3))
+  pose = jnp.zeros((6, 3))
+  moved, x, _ = augment.random_similarity(
+    jax.random.key(0), image, point, pose, max_roll_deg=30.0
+  )
+  mass = moved[..., 0] / moved[..., 0].sum((1, 2), keepdims=True)
+  found = jnp.einsum('bhw,hwc->bc', mass, grid)
+  np.testing.assert_allclose(found, x[:, 0, :2], atol=0.01)
+  assert np.std(np.asarray(x[:, 0, 0])) > 0.01
+
+
+def test_roll_is_reported():
+  key = jax.random.key(1)
+  x = jnp.array([[[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]] * 8)
+  _, moved, pose = augment.random_similarity(
+    key, jnp.zeros((8, 16, 16, 3)), x, jnp.zeros((8, 3))
+  )
+  along = moved[:, 1] - moved[:, 0]
+  angle = jnp.rad2deg(jnp.arctan2(along[:, 1], along[:, 0]))
+  np.testing.assert_allclose(angle, pose[:, 2], atol=1e-3)
+  assert jnp.abs(pose[:, 2]).max() > 0
+
+
+def test_colors_stay_in_range():
+  colors = augment.random_colors(jax.random.key(2), 4, 0.3)
+  image = jax.random.uniform(jax.random.key(3), (4, 8, 8, 3))
+  out = augment.apply_colors(image, *colors)
+  assert out.min() >= 0 and out.max() <= 1
+  assert jnp.abs(out - image).max() > 0.05

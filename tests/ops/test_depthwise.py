@@ -1,0 +1,21 @@
+import jax
+import numpy as np
+
+from takin_jax.ops.depthwise import depthwise_conv1d
+
+
+def test_equals_the_native_convolution():
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, 9, 4)).astype(np.float32)
+  kernel = rng.normal(size=(5, 4)).astype(np.float32)
+  native = jax.lax.conv_general_dilated(
+    x,
+    kernel[:, None],
+    (1,),
+    'SAME',
+    dimension_numbers=('NHC', 'HIO', 'NHC'),
+    feature_group_count=4,
+  )
+  np.testing.assert_allclose(
+    depthwise_conv1d(x, kernel), native, rtol=1e-5, atol=1e-5
+  )
