@@ -109,13 +109,11 @@ def _lpips(
   except ValueError:
     return {}
   distance = jax.jit(functools.partial(perceptual.lpips, weights))
-  mouths = [_mouth(p, x) for p in (image, target)]
+  mouths = tuple(_mouth(pictures, x) for pictures in (image, target))
   out = {}
-  for name, pair in (('lpips', (image, target)), ('lpips_mouth', mouths)):
-    parts = zip(
-      *(np.array_split(p, len(image) // _BATCH) for p in pair), strict=False
-    )
-    values = [distance(jnp.asarray(a), jnp.asarray(b)) for a, b in parts]
+  for name, (a, b) in (('lpips', (image, target)), ('lpips_mouth', mouths)):
+    parts = [slice(i, i + _BATCH) for i in range(0, len(a), _BATCH)]
+    values = [distance(jnp.asarray(a[p]), jnp.asarray(b[p])) for p in parts]
     out[name] = float(np.concatenate(values).mean())
   return out
 
@@ -123,14 +121,11 @@ def _lpips(
 def _mouth(image: np.ndarray, x: np.ndarray, side: int = 96) -> np.ndarray:
   """[B, side, side, 3] around the mouth's keypoints."""
   size = image.shape[1]
+  side = min(side, size)
   centre = (x[:, :4, :2].mean(1) + 1) * size / 2
   corner = np.clip(centre - side / 2, 0, size - side).astype(int)
-  return np.stack(
-    [
-      p[b : b + side, a : a + side]
-      for p, (a, b) in zip(image, corner, strict=False)
-    ]
-  )
+  crops = zip(image, corner, strict=True)
+  return np.stack([p[b : b + side, a : a + side] for p, (a, b) in crops])
 
 
 def _extractor(
