@@ -42,6 +42,10 @@ class WindowConfig:
     emotion_shift: share of windows to which a part of a named emotion is
       added, in motion and emotion alike, so that speech is seen with more
       emotions than were recorded.
+    emotion_noise: deviation of noise on the emotion, relative to that of the
+      motion, as a wished emotion never fits exactly.
+    kp_noise: deviation of noise on the source keypoints, in their own unit,
+      so that they do not tell who it is.
     flip: share of mirrored windows.
     speed: largest change of speed and pitch, as a factor's logarithm.
     augment: changes to the sound; None: none.
@@ -58,6 +62,8 @@ class WindowConfig:
   no_prefix: float = 0.15
   emotion_frames: int = 25
   emotion_shift: float = 0.3
+  emotion_noise: float = 0.1
+  kp_noise: float = 0.02
   flip: float = 0.5
   speed: float = 0.08
   augment: speech.Augment | None = speech.Augment()
@@ -172,6 +178,7 @@ class WindowSource(endless.Samples):
     emotions = motion_clips.named_emotions(clips)
     neutral = emotions.pop('neutral')
     self._offsets = [e - neutral for e in emotions.values()]
+    self._spread = motion_clips.motion_stats(clips)[1][:EXP_DIM]
 
   def _draw_window(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
     cfg = self._cfg
@@ -189,6 +196,12 @@ class WindowSource(endless.Samples):
       sample = shift_emotion(sample, np.float32(rng.uniform(0, 1)) * offset)
     if rng.random() < cfg.flip:
       sample = flip(sample)
+    for key, level in (
+      ('emotion', cfg.emotion_noise * self._spread),
+      ('source_kp', cfg.kp_noise),
+    ):
+      noise = level * rng.standard_normal(EXP_DIM)
+      sample[key] = (sample[key] + noise).astype(np.float32)
     if cfg.augment is not None and clip.speech:
       noise = self._speech[rng.integers(len(self._speech))].audio
       wave = speech.augmented(sample['wave'], rng, cfg.augment, noise)

@@ -1,0 +1,75 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from takin_jax.diffusion import schedule
+from takin_jax.losses.denoise import (
+  DenoiseLossConfig,
+  denoise_loss,
+  number_weights,
+)
+
+B, T, M = 2, 5, 70
+
+
+@pytest.fixture
+def batch():
+  rng = np.random.default_rng(0)
+  x0, noise = (rng.normal(size=(B, T, M)).astype(np.float32) for _ in 'ab')
+  mask = np.arange(T) < np.array([[5], [3]])
+  return x0, noise, jnp.array([0.8, 0.2]), mask
+
+
+@pytest.mark.parametrize('prediction', schedule.PREDICTIONS)
+def test_the_truth_costs_nothing(batch, prediction):
+  x0, noise, alpha, mask = batch
+  truth = schedule.training_target(x0, noise, alpha, prediction)
+  cfg = DenoiseLossConfig(lips=3.0, velocity=1.0)
+  loss, parts = denoise_loss(truth, x0, noise, alpha, mask, prediction, cfg)
+  assert parts.keys() == {'denoise', 'velocity'}
+  assert loss < 1e-9
+
+
+def test_the_plain_loss_is_the_masked_mean_square(batch):
+  x0, noise, alpha, mask = batch
+  out = np.zeros_like(x0)
+  loss, parts = denoise_loss(
+    out, x0, noise, alpha, mask, 'eps', DenoiseLossConfig()
+  )
+  np.testing.assert_allclose(loss, np.square(noise[mask]).mean(), rtol=1e-5)
+  assert parts.keys() == {'denoise'}
+
+
+def test_gradients_stop_at_padding(batch):
+  x0, noise, alpha, mask = batch
+  cfg = DenoiseLossConfig(velocity=0.5)
+
+  @jax.jit
+  def gradient(out):
+    return jax.grad(
+      lambda o: denoise_loss(o, x0, noise, alpha, mask, 'eps', cfg)[0]
+    )(out)
+
+  grad = gradient(jnp.zeros_like(x0))
+  assert np.isfinite(grad).all() and np.abs(grad[mask]).min() > 0
+  np.testing.assert_array_equal(grad[~mask], 0)
+
+
+def test_velocity_sees_changes_only(batch):
+  x0, noise, alpha, mask = batch
+  cfg = DenoiseLossConfig(velocity=1.0)
+
+  def velocity(error):
+    parts = denoise_loss(x0 + error, x0, noise, alpha, mask, 'x0', cfg)[1]
+    return parts['velocity']
+
+  assert velocity(1.0) < 1e-9
+  assert velocity(np.array([0, 1, 0, 1, 0])[:, None]) > 0.1
+
+
+def test_weights_of_the_numbers():
+  weights = number_weights(M, DenoiseLossConfig(lips=4.0, pose=2.0))
+  np.testing.assert_allclose(weights.mean(), 1, rtol=1e-6)
+  np.testing.assert_allclose(weights[:18] / weights[18], 4, rtol=1e-6)
+  np.testing.assert_allclose(weights[-7:] / weights[18], 2, rtol=1e-6)
