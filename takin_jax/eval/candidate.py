@@ -1,0 +1,112 @@
+"""The weights under test, opened once, and run as infer.py runs them."""
+
+from collections.abc import Iterator
+import dataclasses
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+import numpy as np
+
+from takin_jax.infer import loading, stream
+from takin_jax.infer.controls import Controls
+from takin_jax.infer.engine import Engine, pick_device
+from takin_jax.infer.errors import InputError
+from takin_jax.types import SAMPLES_PER_FRAME, Source
+
+_DEFAULT_PX = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+  """Weights that figures are made of.
+
+  Attributes:
+    config: their config.
+    params: their parameters by group.
+    device: where they run.
+  """
+
+  config: ConfigDict
+  params: dict[str, Any]
+  device: jax.Device
+
+  @property
+  def size_px(self) -> int:
+    """Side of the pictures that go in."""
+    return self.config.model.get('image_size', _DEFAULT_PX)
+
+  @property
+  def controls(self) -> Controls:
+    """What infer.py takes when the user asks for nothing."""
+    limit = loading.infer_config(self.config).max_pose_deg
+    return Controls(max_pose_deg=limit)
+
+  def emotion(self, name: str | None) -> np.ndarray | None:
+    """[3K] of `NAME[:scale]`; None: the default of these weights."""
+    return loading.emotion_vector(name, self.config, self.params)
+
+  def engine(self, video: bool) -> Engine:
+    """Compiles for driving videos or for speech."""
+    return Engine(self.config, self.params, self.device, video)
+
+  def need(self, *groups: str) -> None:
+    """Raises InputError if the weights lack one of the groups."""
+    missing = [group for group in groups if group not in self.params]
+    if missing:
+      raise InputError(
+        f'The weights {self.config.name!r} have no {" and no ".join(missing)}, '
+        'which this report needs.'
+      )
+
+
+def open_candidate(weights: str, device: str = 'auto') -> Candidate:
+  """Reads weights by name or folder."""
+  config, params = loading.load(weights)
+  return Candidate(config, params, pick_device(device))
+
+
+def speak(
+  engine: Engine,
+  source: Source,
+  sound: np.ndarray,
+  controls: Controls,
+  emotion: np.ndarray | None = None,
+  seed: int = 0,
+  every: int = 1,
+) -> Iterator[np.ndarray]:
+  """Makes a portrait say something.
+
+  Args:
+    engine: compiled for speech.
+    source: the portrait.
+    sound: [S] float32 mono at 16 kHz.
+    controls: scales and limits.
+    emotion: [3K] or None.
+    seed: of the motion.
+    every: renders each so-manieth frame only.
+
+  Yields:
+    [H, W, 3] uint8, one for every `every` * 640 samples.
+  """
+  exp_dim = 3 * source.kp.shape[-2]
+  wish = stream.speech_controls(emotion, controls, exp_dim)
+  cfg = engine.diffusion
+  state = stream.first_state(cfg, exp_dim + 7, seed)
+
+  def started() -> Iterator[jax.Array]:
+    nonlocal state
+    number = 0
+    for window, count in stream.windows([sound], cfg.window):
+      state, motions = engine.speech(state, window, source, wish)
+      for i in range(count):
+        if number % every == 0:
+          yield engine.frame(source, motions, i)
+        number += 1
+
+  yield from stream.fetch(started())
+
+
+def frame_count(sound: np.ndarray) -> int:
+  """Frames that `speak` makes of a sound."""
+  return -(-len(sound) // SAMPLES_PER_FRAME)

@@ -1,0 +1,181 @@
+"""`emotion`: does a named emotion show in the right blendshapes?
+
+Portraits say one sentence with every emotion. MediaPipe's blendshapes of the
+output, averaged over the frames, are compared with those of the neutral one.
+"""
+
+import argparse
+from collections.abc import Mapping
+
+import numpy as np
+import tqdm
+
+from takin_jax.data import media
+from takin_jax.eval import clips as clips_lib
+from takin_jax.eval import metrics
+from takin_jax.eval.candidate import Candidate, speak
+from takin_jax.eval.judge import Judge, Readings
+from takin_jax.eval.report import Report, Row, Table, sheet
+from takin_jax.infer.animate import DEFAULT_SPEECH
+from takin_jax.infer.errors import InputError
+from takin_jax.types import SAMPLE_RATE_HZ
+
+HELP = 'named emotions on portraits'
+NEUTRAL = 'neutral'
+# At least one of these must rise; both sides of a face are averaged.
+SIGNS = {
+  'happy': ('mouthSmile',),
+  'sad': ('mouthFrown', 'browInnerUp'),
+  'angry': ('browDown',),
+  'surprised': ('browInnerUp', 'jawOpen', 'eyeWide'),
+  'disgusted': ('noseSneer', 'mouthUpperUp'),
+  'fear': ('browInnerUp', 'eyeWide'),
+  'contempt': ('mouthSmile', 'mouthDimple', 'mouthLeft', 'mouthRight'),
+}
+_ASKED = ('happy', 'sad', 'angry', 'surprised')
+_SHOWN = tuple(
+  dict.fromkeys(sign for signs in SIGNS.values() for sign in signs)
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+  """Options of this subcommand."""
+  add = parser.add_argument
+  add('--portraits', required=True, metavar='FOLDER')
+  add('--names', nargs='+', metavar='FILE', help='of portraits')
+  add('--count', type=int, default=3, help='of portraits')
+  add('--speech', metavar='FILE', default=str(DEFAULT_SPEECH))
+  add('--seconds', type=float, default=4.0, help='of the speech')
+  add('--emotions', nargs='+', default=list(_ASKED), metavar='NAME')
+  add('--margin', type=float, default=0.05, help='a sign must rise by this')
+  add('--every', type=int, default=3, help='looks at each so-manieth frame')
+  add('--seeds', type=int, default=1, help='takes of every portrait')
+
+
+def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
+  """Makes the takes and measures them."""
+  known = candidate.params.get('emotions', {})
+  absent = [name for name in args.emotions if name.split(':')[0] not in known]
+  emotions = [name for name in args.emotions if name not in absent]
+  if not emotions:
+    raise InputError(
+      f'The weights {candidate.config.name!r} know none of the emotions '
+      f'{", ".join(args.emotions)}.'
+    )
+  engine = candidate.engine(video=False)
+  portraits = clips_lib.load_portraits(
+    args.portraits, args.count, engine.size_px, args.names
+  )
+  sound = media.read_audio(args.speech)[: int(args.seconds * SAMPLE_RATE_HZ)]
+  rest = candidate.emotion(NEUTRAL if NEUTRAL in known else None)
+  vectors = {NEUTRAL: rest} | {n: candidate.emotion(n) for n in emotions}
+  shapes: dict[str, dict[str, Row]] = {}
+  pictures = []
+  total = len(portraits) * len(vectors)
+  bar = tqdm.tqdm(total=total, unit='take', disable=None)
+  for portrait, image in portraits.items():
+    source, row = engine.source(image), [image]
+    shapes[portrait] = {}
+    for name, vector in vectors.items():
+      made = [
+        frame
+        for seed in range(args.seeds)
+        for frame in speak(
+          engine, source, sound, candidate.controls, vector, seed, args.every
+        )
+      ]
+      shapes[portrait][name] = mean_shapes(judge(made))
+      row.append(made[len(made) // 2])
+      bar.update()
+    pictures.append(row)
+  bar.close()
+  changes = {
+    portrait: {name: minus(seen[name], seen[NEUTRAL]) for name in emotions}
+    for portrait, seen in shapes.items()
+  }
+  return Report(
+    command='emotion',
+    settings={
+      'weights': args.weights,
+      'portraits': list(portraits),
+      'speech': args.speech,
+      'seconds': args.seconds,
+      'margin': args.margin,
+      'seeds': args.seeds,
+    },
+    tables=_tables(changes, emotions, args.margin),
+    sheet=sheet(pictures, ['portrait', *vectors]),
+    not_measured={name: 'these weights do not know it' for name in absent},
+    details={
+      'minus neutral': changes,
+      'neutral': {portrait: seen[NEUTRAL] for portrait, seen in shapes.items()},
+    },
+  )
+
+
+def mean_shapes(seen: Readings) -> dict[str, float]:
+  """Mean blendshapes over the frames; left and right are averaged."""
+  if not seen.found.any():
+    return {}
+  values = seen.blendshapes[seen.found].mean(0)
+  groups: dict[str, list[float]] = {}
+  for name, value in zip(seen.names, values, strict=True):
+    both = name.removesuffix('Left').removesuffix('Right')
+    # mouthLeft and mouthRight are directions, not sides.
+    both = name if both in ('mouth', 'jaw') else both
+    groups.setdefault(both, []).append(float(value))
+  return {name: float(np.mean(value)) for name, value in groups.items()}
+
+
+def minus(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
+  """a - b for the blendshapes that both have."""
+  return {name: a[name] - b[name] for name in a if name in b}
+
+
+def shows(emotion: str, change: Mapping[str, float], margin: float) -> bool:
+  """Whether at least one sign of an emotion rose by the margin."""
+  signs = SIGNS.get(emotion.split(':')[0], ())
+  return any(change.get(sign, 0.0) >= margin for sign in signs)
+
+
+def _tables(
+  changes: Mapping[str, Mapping[str, Mapping[str, float]]],
+  emotions: list[str],
+  margin: float,
+) -> dict[str, Table]:
+  def row(name: str, portraits: list[str]) -> Row:
+    seen = [changes[portrait][name] for portrait in portraits]
+    passed = sum(shows(name, change, margin) for change in seen)
+    means = {
+      sign: metrics.mean([change.get(sign, np.nan) for change in seen])
+      for sign in _SHOWN
+    }
+    return means | {'shows': f'{passed} of {len(portraits)}'}
+
+  everyone = list(changes)
+  told = sum(
+    all(shows(name, changes[p][name], margin) for p in everyone)
+    for name in emotions
+  )
+  signs = '; '.join(
+    f'{name}: {" or ".join(SIGNS[name])}'
+    for name in (emotion.split(':')[0] for emotion in emotions)
+    if name in SIGNS
+  )
+  return {
+    'summary': Table(
+      f'{told} of {len(emotions)} emotions show on all of '
+      f'{len(everyone)} portraits',
+      {name: row(name, everyone) for name in emotions},
+      f'Blendshapes by MediaPipe minus those of the neutral output. An emotion '
+      f'shows if one of its signs rises by {margin} or more ({signs}).',
+    ),
+    'portraits': Table(
+      'Portrait by portrait',
+      {
+        f'{portrait}, {name}': row(name, [portrait])
+        for portrait in everyone
+        for name in emotions
+      },
+    ),
+  }

@@ -1,0 +1,105 @@
+"""An independent judge: MediaPipe looks at the frames that were made.
+
+In: RGB uint8 pictures. Out: openings, head pose and blendshapes as MediaPipe
+sees them, whatever the model believes to have made.
+"""
+
+from collections.abc import Iterable
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+
+from takin_jax.data import geometry
+from takin_jax.data.faces import Landmarker
+
+_POINTS, _SHAPES = 478, 52
+_NOSE, _CHEEKS, _CORNERS = 1, (234, 454), (61, 291)
+_FOREHEAD, _CHIN = 10, 152
+
+
+@dataclasses.dataclass(frozen=True)
+class Readings:
+  """What MediaPipe sees in N square frames; NaN where it finds no face.
+
+  Openings are relative to the face height, like `takin_jax.data.geometry`'s.
+
+  Attributes:
+    landmarks: [N, 478, 3] in units of the frame.
+    pose_matrix: [N, 4, 4].
+    blendshapes: [N, 52] in [0, 1].
+    names: of the blendshapes.
+  """
+
+  landmarks: np.ndarray
+  pose_matrix: np.ndarray
+  blendshapes: np.ndarray
+  names: tuple[str, ...] = ()
+
+  @property
+  def found(self) -> np.ndarray:
+    """[N] bool."""
+    return np.isfinite(self.landmarks[:, 0, 0])
+
+  @property
+  def lips(self) -> np.ndarray:
+    """[N] gap between the inner lips."""
+    return geometry.lip_opening(self.landmarks)
+
+  @property
+  def lids(self) -> np.ndarray:
+    """[N] gap between the lids, mean of both eyes."""
+    return geometry.eye_opening(self.landmarks)
+
+  @property
+  def mouth_width(self) -> np.ndarray:
+    """[N] distance of the mouth's corners."""
+    a, b = (self.landmarks[:, i, :2] for i in _CORNERS)
+    return np.linalg.norm(a - b, axis=-1) / self._height
+
+  @property
+  def yaw(self) -> np.ndarray:
+    """[N] how far the nose is right of the middle of the cheeks."""
+    x = self.landmarks[..., 0]
+    return (x[:, _NOSE] - x[:, _CHEEKS].mean(-1)) / self._height
+
+  @property
+  def pose_deg(self) -> np.ndarray:
+    """[N, 3] pitch, yaw, roll in degrees."""
+    out = np.full((len(self.landmarks), 3), np.nan)
+    out[self.found] = geometry.pose_deg(self.pose_matrix[self.found])
+    return out
+
+  @property
+  def _height(self) -> np.ndarray:
+    xy = self.landmarks[..., :2]
+    return np.linalg.norm(xy[:, _FOREHEAD] - xy[:, _CHIN], axis=-1)
+
+
+class Judge(Protocol):
+  """Anything that reads faces off frames."""
+
+  def __call__(self, frames: Iterable[np.ndarray]) -> Readings: ...
+
+
+class LandmarkJudge:
+  """Reads every frame for itself, without memory of the one before.
+
+  Args:
+    net: an open `takin_jax.data.faces.landmarker`, not tracking.
+  """
+
+  def __init__(self, net: Landmarker):
+    self._net = net
+
+  def __call__(self, frames: Iterable[np.ndarray]) -> Readings:
+    rows = [self._one(frame) for frame in frames]
+    parts = [np.stack(part) for part in zip(*rows, strict=True)]
+    return Readings(*parts, tuple(self._net.blendshape_names))
+
+  def _one(self, frame: np.ndarray) -> tuple[np.ndarray, ...]:
+    face = self._net.detect(frame)
+    if face is None:
+      shapes = ((_POINTS, 3), (4, 4), (_SHAPES,))
+      return tuple(np.full(shape, np.nan, np.float32) for shape in shapes)
+    return face.landmarks, face.pose_matrix, face.blendshapes

@@ -1,0 +1,171 @@
+"""Figures -> report.json, report.md and sheet.png in one folder.
+
+A report is a set of tables; a table is rows of figures by name. What could not
+be measured is named with the reason, never given as zero.
+"""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+# Name of a figure -> heading, digits. Other names are their own heading.
+COLUMNS = {
+  'lpips': ('LPIPS-alex ↓', 4),
+  'lpips_mouth': ('LPIPS mouth ↓', 4),
+  'psnr': ('PSNR ↑', 2),
+  'ssim': ('SSIM ↑', 4),
+  'csim': ('CSIM ↑', 3),
+  'lips_r': ('lips r', 3),
+  'lips_gain': ('gain', 3),
+  'lids_r': ('lids r', 3),
+  'lids_gain': ('gain', 3),
+  'width_r': ('mouth width r', 3),
+  'width_gain': ('gain', 3),
+  'yaw_r': ('yaw r', 3),
+  'yaw_gain': ('gain', 3),
+  'found': ('faces found', 3),
+  'lips_peak_r': ('r at the peak', 3),
+  'offset_frames': ('peak, frames', 0),
+  'head_std_deg': ('head std, deg', 2),
+  'blinks_per_min': ('blinks/min', 1),
+  'open_speech': ('lips apart: speech', 4),
+  'open_silence': ('silence', 4),
+}
+_CELL_PX = 160
+_HEADER_PX = 18
+
+Value = float | int | str | None
+Row = Mapping[str, Value]
+
+
+@dataclasses.dataclass
+class Table:
+  """Rows of figures.
+
+  Attributes:
+    title: one line.
+    rows: figures by name, by row; None or NaN: not measured.
+    note: what one needs to know to read it.
+  """
+
+  title: str
+  rows: dict[str, Row]
+  note: str = ''
+
+  @property
+  def columns(self) -> list[str]:
+    """Names of all figures, in the order of their first appearance."""
+    return list(dict.fromkeys(key for row in self.rows.values() for key in row))
+
+
+@dataclasses.dataclass
+class Report:
+  """What one run of a subcommand found.
+
+  Attributes:
+    command: the subcommand.
+    settings: everything that the figures depend on.
+    tables: by name.
+    sheet: [H, W, 3] uint8 RGB contact sheet.
+    not_measured: name of a figure -> why it is missing.
+    details: figures that are too many for a table.
+  """
+
+  command: str
+  settings: dict[str, Any]
+  tables: dict[str, Table]
+  sheet: np.ndarray
+  not_measured: dict[str, str] = dataclasses.field(default_factory=dict)
+  details: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  def markdown(self) -> str:
+    """The tables as Markdown."""
+    parts = [f'# {self.command}: {self.settings.get("weights", "")}']
+    for table in self.tables.values():
+      parts.append(f'## {table.title}')
+      parts.append(_markdown(table))
+      if table.note:
+        parts.append(table.note)
+    for name, reason in self.not_measured.items():
+      parts.append(f'{name}: not measured: {reason}')
+    settings = ', '.join(f'{k} {v}' for k, v in self.settings.items())
+    return '\n\n'.join([*parts, f'Made with: {settings}']) + '\n'
+
+  def write(self, folder: str | Path) -> None:
+    """Writes the three files into an existing folder."""
+    folder = Path(folder)
+    data = {
+      'command': self.command,
+      'settings': self.settings,
+      'tables': {k: dataclasses.asdict(t) for k, t in self.tables.items()},
+      'not_measured': self.not_measured,
+      'details': self.details,
+    }
+    text = json.dumps(plain(data), indent=2, ensure_ascii=False)
+    (folder / 'report.json').write_text(text + '\n', encoding='utf-8')
+    (folder / 'report.md').write_text(self.markdown(), encoding='utf-8')
+    cv2.imwrite(str(folder / 'sheet.png'), self.sheet[..., ::-1])
+
+
+def plain(value: Any) -> Any:
+  """Numpy to lists and numbers; what is not finite becomes None."""
+  if isinstance(value, Mapping):
+    return {str(key): plain(item) for key, item in value.items()}
+  if isinstance(value, list | tuple):
+    return [plain(item) for item in value]
+  if isinstance(value, np.ndarray | np.generic):
+    return plain(value.tolist())
+  if isinstance(value, float):
+    return round(value, 6) if math.isfinite(value) else None
+  return value
+
+
+def sheet(
+  rows: Sequence[Sequence[np.ndarray]], headings: Sequence[str]
+) -> np.ndarray:
+  """A contact sheet.
+
+  Args:
+    rows: of square uint8 pictures of any size; rows may be of any length.
+    headings: of the columns.
+
+  Returns:
+    [H, W, 3] uint8.
+  """
+  width = _CELL_PX * max(len(headings), *(len(row) for row in rows))
+  header = np.full((_HEADER_PX, width, 3), 255, np.uint8)
+  for i, text in enumerate(headings):
+    place = (i * _CELL_PX + 3, _HEADER_PX - 5)
+    cv2.putText(header, text, place, cv2.FONT_HERSHEY_PLAIN, 0.9, (0, 0, 0))
+  lines = [header]
+  for row in rows:
+    line = np.full((_CELL_PX, width, 3), 255, np.uint8)
+    for i, image in enumerate(row):
+      line[:, i * _CELL_PX : (i + 1) * _CELL_PX] = cv2.resize(
+        image, (_CELL_PX, _CELL_PX), interpolation=cv2.INTER_AREA
+      )
+    lines.append(line)
+  return np.concatenate(lines)
+
+
+def _markdown(table: Table) -> str:
+  columns = table.columns
+  heads = ['', *(COLUMNS.get(name, (name, 3))[0] for name in columns)]
+  lines = [heads, ['---'] * len(heads)]
+  for label, row in table.rows.items():
+    lines.append([label, *(_cell(name, row.get(name)) for name in columns)])
+  return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def _cell(name: str, value: Value) -> str:
+  if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    return '–'
+  if isinstance(value, str):
+    return value
+  return f'{value:.{COLUMNS.get(name, (name, 3))[1]}f}'
