@@ -28,7 +28,6 @@ Params = dict[str, Any]
 
 DEFAULT_IMAGE_PX = 256
 # What each program needs of the weights.
-_RENDERER = ('appearance', 'motion', 'warping', 'generator')
 GROUPS = {
   'source': ('appearance', 'motion'),
   'speech': ('speech', 'denoiser', 'stats'),
