@@ -1,6 +1,7 @@
 """Stage 1 of the nano model: motion extractor and renderer at 256 x 256.
 
-Three phases; the first two are independent and can run side by side:
+Three phases; the first two are independent and can run side by side, the third
+teaches the renderer to follow the extractor's keypoints as well:
 
   R=runs; C=configs/nano_motion.py
   python train.py --config=$C:extractor --workdir=$R/extractor
@@ -114,10 +115,13 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.loss = ConfigDict(renderer)
     config.optim.freeze = ('motion',)
   elif phase == 'joint':
-    config.loss = ConfigDict({**renderer, **extractor, 'teacher_share': 0.5})
-    config.optim.lr = 2e-4
-    config.optim.decay_from = 0.0
-    config.train.steps = 1500
+    config.loss = ConfigDict({**renderer, 'teacher_share': 0.5})
+    config.optim.lr = 1.5e-3  # the mouth's inside is painted: generator first
+    config.optim.lr_scale = ConfigDict(dict(appearance=0.5, warping=0.5))
+    config.optim.decay_from = 0.5
+    config.optim.ema_decay = 0.995
+    config.optim.freeze = ('motion',)
+    config.train.steps = 1400
   else:
     raise ValueError(f'No phase {phase!r}: extractor, renderer or joint.')
   return config
