@@ -47,6 +47,7 @@ def config(tmp_path):
           'ffn_dim': 16,
           'pos_kernel': 4,
           'pos_groups': 2,
+          'dropout': 0.0,
         }
       },
       'loss': {'features': FEATURES},
