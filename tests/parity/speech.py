@@ -123,7 +123,9 @@ def _first_layer(cfg: Any, case: Case, x: np.ndarray) -> dict[str, Any]:
     {'params': params['attention']}, x, positions, mutable=['intermediates']
   )
   layer = {k: v['layer_0'] for k, v in variables.items()}
-  whole = conformer_lib.ConformerLayer(cfg).apply(layer, x, positions)
+  # The reference's layer got what the encoder makes of its input.
+  start = x * np.float32(cfg.dim**0.5) if cfg.scale_input else x
+  whole = conformer_lib.ConformerLayer(cfg).apply(layer, start, positions)
   return {
     'self_attn': attention,
     'self_attn_weights': extra['intermediates']['weights'][0],
