@@ -115,7 +115,14 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.loss = ConfigDict(renderer)
     config.optim.freeze = ('motion',)
   elif phase == 'joint':
-    config.loss = ConfigDict({**renderer, 'teacher_share': 0.5})
+    config.loss = ConfigDict(
+      {
+        **renderer,
+        'teacher_share': 0.5,
+        'reenactment': 0.3,  # the extractor judges the made frame
+        'expression_scale': EXPRESSION_SCALE,
+      }
+    )
     config.optim.lr = 1.5e-3  # the mouth's inside is painted: generator first
     config.optim.lr_scale = ConfigDict(dict(appearance=0.5, warping=0.5))
     config.optim.decay_from = 0.5

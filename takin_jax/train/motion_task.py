@@ -20,12 +20,10 @@ from takin_jax.data import pipeline
 from takin_jax.losses import perceptual
 from takin_jax.ops import augment
 from takin_jax.ops.resize import avg_pool
+from takin_jax.train.keypoint_terms import keypoint_terms
+from takin_jax.train.loss_config import MotionLossConfig
 from takin_jax.train.motion_eval import evaluate, samples
-from takin_jax.train.motion_terms import (
-  MotionLossConfig,
-  keypoint_terms,
-  picture_terms,
-)
+from takin_jax.train.picture_terms import picture_terms
 
 __all__ = ['batches', 'constants', 'evaluate', 'init', 'loss_fn', 'samples']
 
@@ -85,7 +83,7 @@ def loss_fn(config: ConfigDict) -> LossFn:
       frame = renderer.warp_and_generate(
         model, params, source, features, kp_source, kp_driving, train
       )
-      terms |= picture_terms(cfg, batch, frame, driving, keys[3])
+      terms |= picture_terms(cfg, model, params, batch, frame, driving, keys[3])
       stats |= frame.get(renderer.STATS, {})
     total = sum(terms.values())
     return total, {**terms, renderer.STATS: stats} if stats else terms
