@@ -63,7 +63,7 @@ def get_config() -> ConfigDict:
   config.data = ConfigDict(
     dict(
       records='records',  # folder made by takin_jax.data.prepare
-      batch_size=16,  # windows
+      batch_size=8,  # windows
       speech_share=0.8,  # the rest shows faces without speech
     )
   )
@@ -84,22 +84,28 @@ def get_config() -> ConfigDict:
   )
   config.optim = ConfigDict(
     dict(
-      lr=5e-4,
+      lr=1e-3,
       schedule='warmup_cosine',
-      warmup_steps=300,
+      warmup_steps=100,
       weight_decay=1e-2,
       clip_norm=1.0,
-      ema_decay=0.999,
+      ema_decay=0.998,
       freeze=('speech',),
     )
   )
   config.train = ConfigDict(
     dict(
-      steps=10_000,
+      steps=2000,
       log_every=100,
       init_from=('runs/speech:speech',),  # the distilled encoder
     )
   )
-  config.eval = ConfigDict(dict(every=1000))
-  config.checkpoint = ConfigDict(dict(every=1000, keep=2))
+  config.eval = ConfigDict(dict(every=500))
+  config.checkpoint = ConfigDict(dict(every=250, keep=2))
+  config.infer = ConfigDict(
+    dict(
+      emotion='neutral',  # when none is asked for
+      max_pose_deg=15.0,  # the training people hardly turn further
+    )
+  )
   return config

@@ -84,10 +84,10 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     )
   )
   config.train = ConfigDict(
-    dict(steps=9000, log_every=100, samples_every=1500, init_from=())
+    dict(steps=1300, log_every=100, samples_every=400, init_from=())
   )
-  config.eval = ConfigDict(dict(every=1500))
-  config.checkpoint = ConfigDict(dict(every=500, keep=2))
+  config.eval = ConfigDict(dict(every=400))
+  config.checkpoint = ConfigDict(dict(every=200, keep=2))
   extractor = dict(
     landmark=5.0,  # keypoints to landmarks
     canonical=0.2,  # one person, one canonical shape
@@ -110,9 +110,11 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.loss = ConfigDict({**extractor, **picture_off, 'similarity': True})
     config.data.batch_size = 16
     config.optim.lr = 1.5e-3
+    config.train.steps = 3000
     config.optim.freeze = ('appearance', 'warping', 'generator')
   elif phase == 'renderer':
     config.loss = ConfigDict(renderer)
+    config.optim.decay_from = 1.0  # the joint phase goes on
     config.optim.freeze = ('motion',)
   elif phase == 'joint':
     config.loss = ConfigDict(
@@ -128,7 +130,6 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.optim.decay_from = 0.5
     config.optim.ema_decay = 0.995
     config.optim.freeze = ('motion',)
-    config.train.steps = 1400
   else:
     raise ValueError(f'No phase {phase!r}: extractor, renderer or joint.')
   return config

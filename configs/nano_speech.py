@@ -41,8 +41,8 @@ def get_config() -> ConfigDict:
     dict(
       records='speech/train',  # folder made by takin_jax.data.distill
       eval_records='speech/val',  # other people; '': no evaluation
-      batch_size=16,  # windows
-      frames=200,  # length of a window, at 50 Hz
+      batch_size=8,  # windows
+      frames=150,  # length of a window, at 50 Hz
     )
   )
   config.model = ConfigDict(dict(speech=get_model()))
@@ -56,14 +56,14 @@ def get_config() -> ConfigDict:
     dict(
       lr=1e-3,
       schedule='warmup_cosine',
-      warmup_steps=300,
+      warmup_steps=100,
       b2=0.98,
       weight_decay=1e-2,
       clip_norm=1.0,
       ema_decay=0.998,
     )
   )
-  config.train = ConfigDict(dict(steps=12_000, log_every=100))
-  config.eval = ConfigDict(dict(every=1000, windows=32))
-  config.checkpoint = ConfigDict(dict(every=1000, keep=2))
+  config.train = ConfigDict(dict(steps=1200, log_every=100))
+  config.eval = ConfigDict(dict(every=600, windows=32))
+  config.checkpoint = ConfigDict(dict(every=250, keep=2))
   return config

@@ -21,7 +21,7 @@ from takin_jax.train.init_from import load_groups
 # Groups that only training needs; exported when asked for by name.
 _AUXILIARY = {'speech_head'}
 # Parameter groups whose facts come from other blocks than model.GROUP.
-_EXTRA_BLOCKS = {'denoiser': 'diffusion'}
+_EXTRA_BLOCKS = {'denoiser': ('diffusion', 'infer')}
 
 
 def export(
@@ -73,9 +73,9 @@ def _copy_facts(source: ConfigDict, target: dict[str, Any], name: str) -> None:
   for key, value in plain.get('model', {}).items():
     if key == name or not isinstance(value, dict):
       target['model'][key] = value
-  extra = _EXTRA_BLOCKS.get(name)
-  if extra in plain:
-    target[extra] = plain[extra]
+  for extra in _EXTRA_BLOCKS.get(name, ()):
+    if extra in plain:
+      target[extra] = plain[extra]
   if plain.get('data', {}).get('crop'):
     target['data'] = {'crop': plain['data']['crop']}
 
