@@ -337,6 +337,6 @@ def _trajectory(z: Any, key: str, stored: list[int]) -> list[Check]:
   size = max(1.0, float(np.abs(want).max()))
   path = np.asarray(path)[np.asarray(stored)]
   return [
-    Check(f't/{key}', difference(visited, z[f't/{key}']), 0.0),
+    Check(f't/{key}', difference(visited, z[f't/{key}']), 0.5),  # integers
     Check(f'traj/{key}', difference(path, want) / size, 1e-4),
   ]
