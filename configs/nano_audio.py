@@ -26,7 +26,7 @@ def _nano_speech():
 def get_denoiser() -> ConfigDict:
   """The values that make the denoiser small: 4.0 M parameters."""
   conformer = dict(
-    dim=192, heads=4, ffn_dim=384, kernel=13, conv_norm='layer', dropout=0.2
+    dim=192, heads=4, ffn_dim=384, kernel=13, conv_norm='layer', dropout=0.1
   )
   return ConfigDict(
     dict(
@@ -76,15 +76,17 @@ def get_config() -> ConfigDict:
       terms=dict(
         lips=2.0,  # weight of the 18 numbers of the lips
         pose=1.0,  # of the 7 of the head
-        velocity=0.0,  # of the change from frame to frame
+        velocity=1.0,  # of the change from frame to frame
       ),
       drop_audio=0.1,  # shares, for guidance
       drop_emotion=0.1,
+      repeats=4,  # noise levels per window and step
+      noisy_share=0.5,  # of them in the noisiest tenth
     )
   )
   config.optim = ConfigDict(
     dict(
-      lr=1e-3,
+      lr=6e-4,
       schedule='warmup_cosine',
       warmup_steps=100,
       weight_decay=1e-2,

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 FRAME_RATE_HZ = 25
 SAMPLE_RATE_HZ = 16_000
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAME_RATE_HZ
+# The first six keypoints are the lips: numbers 0 to 17 of a motion vector.
+LIP_NUMBERS = 18
 
 
 @struct.dataclass

@@ -5,6 +5,7 @@ import jax
 from takin_jax.diffusion.sampler import ddim, guided
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import Conditions, MotionDenoiser
+from takin_jax.types import LIP_NUMBERS
 
 
 def sample_motion(
@@ -60,4 +61,6 @@ def sample_motion(
   )
   key, noise_key = jax.random.split(key)
   shape = (*speech.shape[:2], denoiser.cfg.motion_dim)
-  return ddim(predict, jax.random.normal(noise_key, shape), cfg, key)
+  noise = jax.random.normal(noise_key, shape)
+  noise = noise.at[..., :LIP_NUMBERS].multiply(cfg.lip_noise)
+  return ddim(predict, noise, cfg, key)

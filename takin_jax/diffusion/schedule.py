@@ -33,6 +33,8 @@ class DiffusionConfig:
     eta: 0: deterministic; 1: as much noise as DDPM.
     guidance_audio: strength of the speech; 1: as trained.
     guidance_emotion: strength of the emotion; 1: as trained.
+    lip_noise: size of the first noise in the lips' numbers; below 1 the lips
+      follow the speech more closely and vary less.
     window: motion frames generated at a time.
     prefix: frames of motion before the window that the network sees.
   """
@@ -49,6 +51,7 @@ class DiffusionConfig:
   eta: float = 0.0
   guidance_audio: float = 1.5
   guidance_emotion: float = 1.0
+  lip_noise: float = 1.0
   window: int = 125
   prefix: int = 10
 

@@ -10,9 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.diffusion import schedule
-
-# The first six keypoints are the lips: numbers 0 to 17 of a motion vector.
-LIP_NUMBERS = 18
+from takin_jax.types import LIP_NUMBERS
 
 
 @dataclasses.dataclass(frozen=True)

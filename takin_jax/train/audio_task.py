@@ -20,7 +20,11 @@ from takin_jax.data import motion_clips, motion_windows
 from takin_jax.diffusion import schedule
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
-from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
+from takin_jax.models.denoiser import (
+  Conditions,
+  DenoiserConfig,
+  MotionDenoiser,
+)
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train.audio_eval import evaluate, normalize, samples
 
@@ -38,12 +42,18 @@ class AudioLossConfig:
     drop_emotion: share without their emotion.
     prefix_noise: largest deviation of noise on the motion before a window,
       which at inference is the model's own.
+    repeats: noise levels at which every window is seen in one step; hearing
+      costs more than denoising.
+    noisy_share: share of them in the noisiest tenth of the process, where the
+      speech, not the noisy motion, tells what to do.
     terms: weights of the losses.
   """
 
   drop_audio: float = 0.1
   drop_emotion: float = 0.15
   prefix_noise: float = 0.1
+  repeats: int = 1
+  noisy_share: float = 0.0
   terms: DenoiseLossConfig = DenoiseLossConfig()
 
 
@@ -107,7 +117,7 @@ def loss_fn(config: ConfigDict) -> Any:
   def loss(
     params: Params, batch: dict[str, Any], key: jax.Array, train: bool
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 6)
     batch = normalize(params['stats'], batch)
     if train:
       batch = _changed(batch, keys[0], cfg)
@@ -117,23 +127,32 @@ def loss_fn(config: ConfigDict) -> Any:
       train=train and hearing_learns,
       rngs={'dropout': keys[1]},
     )
+    variables = {'params': params['denoiser']}
+    speech = denoiser.apply(
+      variables,
+      states,
+      batch['frame_mask'],
+      train,
+      method='encode_speech',
+      rngs={'dropout': keys[5]},
+    )
+    batch, speech = jax.tree.map(
+      lambda x: jnp.repeat(x, cfg.repeats, 0), (batch, speech)
+    )
     x0 = batch['motion']
-    step = jax.random.randint(keys[2], x0.shape[:1], 0, diffusion.steps)
+    step = _steps(keys[2], len(x0), diffusion.steps, cfg.noisy_share)
     alpha = jnp.asarray(schedule.alphas_cumprod(diffusion))[step]
     noise = jax.random.normal(keys[3], x0.shape)
+    names = ('emotion', 'source_kp', 'prefix', 'prefix_mask', 'frame_mask')
     output = denoiser.apply(
-      {'params': params['denoiser']},
+      variables,
       schedule.add_noise(x0, noise, alpha),
       step,
-      states,
-      batch['emotion'],
-      batch['source_kp'],
-      batch['prefix'],
-      batch['prefix_mask'],
+      Conditions(speech, *(batch[name] for name in names)),
       batch['drop_audio'],
       batch.get('drop_emotion'),
-      train=train,
-      frame_mask=batch['frame_mask'],
+      train,
+      method='denoise',
       rngs={'dropout': keys[4]},
     )
     return denoise_loss(
@@ -147,6 +166,17 @@ def loss_fn(config: ConfigDict) -> Any:
     )
 
   return loss
+
+
+def _steps(
+  key: jax.Array, count: int, steps: int, noisy_share: float
+) -> jax.Array:
+  """[count] diffusion steps: uniform, and some from the last tenth."""
+  keys = jax.random.split(key, 3)
+  anywhere = jax.random.randint(keys[0], (count,), 0, steps)
+  noisy = jax.random.randint(keys[1], (count,), steps - steps // 10, steps)
+  chosen = jax.random.bernoulli(keys[2], noisy_share, (count,))
+  return jnp.where(chosen, noisy, anywhere)
 
 
 def _changed(

@@ -107,4 +107,5 @@ def save(
     safetensors.save_file(flat, temporary / PARAMS_FILE)
     (temporary / CONFIG_FILE).write_text(config_lib.to_json(config))
     for name in (PARAMS_FILE, CONFIG_FILE):
+      (temporary / name).chmod(0o644)  # readable like any other file
       os.replace(temporary / name, path / name)
