@@ -1,6 +1,9 @@
 """Motion for a window of speech: the denoiser under guided DDIM."""
 
+import math
+
 import jax
+import jax.numpy as jnp
 
 from takin_jax.diffusion.sampler import ddim, guided
 from takin_jax.diffusion.schedule import DiffusionConfig
@@ -63,4 +66,31 @@ def sample_motion(
   shape = (*speech.shape[:2], denoiser.cfg.motion_dim)
   noise = jax.random.normal(noise_key, shape)
   noise = noise.at[..., :LIP_NUMBERS].multiply(cfg.lip_noise)
-  return ddim(predict, noise, cfg, key)
+  x = ddim(predict, noise, cfg, key)
+  return _smooth(x, conditions, cfg.smooth_frames) if cfg.smooth_frames else x
+
+
+def _smooth(
+  x: jax.Array, conditions: Conditions, deviation: float
+) -> jax.Array:
+  """Gaussian over time that starts in the frames before the window.
+
+  Args:
+    x: [B, T, M] motion.
+    conditions: its prefix [B, P, M]; where there is none, the first frame.
+    deviation: in frames.
+
+  Returns:
+    [B, T, M].
+  """
+  frames, prefix = x.shape[1], conditions.prefix
+  radius = min(math.ceil(3 * deviation), prefix.shape[1])
+  before = jnp.where(conditions.prefix_mask[..., None], prefix, x[:, :1])
+  before = before[:, prefix.shape[1] - radius :]
+  after = jnp.repeat(x[:, -1:], radius, 1)
+  padded = jnp.concatenate([before, x, after], 1)
+  offsets = jnp.arange(-radius, radius + 1)
+  kernel = jnp.exp(-0.5 * jnp.square(offsets / deviation))
+  kernel /= kernel.sum()
+  shifts = range(2 * radius + 1)
+  return sum(kernel[i] * padded[:, i : i + frames] for i in shifts)

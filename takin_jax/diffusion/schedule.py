@@ -35,6 +35,8 @@ class DiffusionConfig:
     guidance_emotion: strength of the emotion; 1: as trained.
     lip_noise: size of the first noise in the lips' numbers; below 1 the lips
       follow the speech more closely and vary less.
+    smooth_frames: deviation of a Gaussian that smooths the motion over time,
+      in frames; 0: not.
     window: motion frames generated at a time.
     prefix: frames of motion before the window that the network sees.
   """
@@ -52,6 +54,7 @@ class DiffusionConfig:
   guidance_audio: float = 1.5
   guidance_emotion: float = 1.0
   lip_noise: float = 1.0
+  smooth_frames: float = 0.0
   window: int = 125
   prefix: int = 10
 
