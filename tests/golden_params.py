@@ -1,4 +1,4 @@
-"""PyTorch state dicts of the golden cases -> our parameter trees.
+"""State dicts of the golden Conformer cases -> our variables.
 
 Works on numpy arrays and on traced ones, so that gradients can be taken with
 respect to the PyTorch tensors.
@@ -17,51 +17,8 @@ def _dense(w: Tensors, key: str) -> dict[str, Any]:
   return out | ({'bias': w[f'{key}.bias']} if f'{key}.bias' in w else {})
 
 
-def _conv(w: Tensors, key: str) -> dict[str, Any]:
-  """1-D convolution [O, I, k] -> [k, I, O]."""
-  out = {'kernel': w[f'{key}.weight'].transpose(2, 1, 0)}
-  return out | ({'bias': w[f'{key}.bias']} if f'{key}.bias' in w else {})
-
-
 def _norm(w: Tensors, key: str) -> dict[str, Any]:
   return {'scale': w[f'{key}.weight'], 'bias': w[f'{key}.bias']}
-
-
-def hubert(w: Tensors, layers: int) -> dict[str, Any]:
-  """Parameters of `Hubert`."""
-  front = {}
-  for i in range(7):
-    key = f'feature_extractor.conv_layers.{i}'
-    front[f'conv_{i}'] = _conv(w, f'{key}.conv')
-    if f'{key}.layer_norm.weight' in w:
-      front[f'norm_{i}'] = _norm(w, f'{key}.layer_norm')
-  pos = 'encoder.pos_conv_embed.conv'
-  weight = f'{pos}.parametrizations.weight.original'
-  params = {
-    'feature_extractor': front,
-    'projection_norm': _norm(w, 'feature_projection.layer_norm'),
-    'projection': _dense(w, 'feature_projection.projection'),
-    'pos_conv': {
-      'g': w[f'{weight}0'].transpose(2, 1, 0),
-      'v': w[f'{weight}1'].transpose(2, 1, 0),
-      'bias': w[f'{pos}.bias'],
-    },
-    'layer_norm': _norm(w, 'encoder.layer_norm'),
-  }
-  for i in range(layers):
-    key = f'encoder.layers.{i}'
-    attention = {
-      name: _dense(w, f'{key}.attention.{name}')
-      for name in ('q_proj', 'k_proj', 'v_proj', 'out_proj')
-    }
-    params[f'layer_{i}'] = {
-      'attention': attention,
-      'layer_norm': _norm(w, f'{key}.layer_norm'),
-      'final_layer_norm': _norm(w, f'{key}.final_layer_norm'),
-      'ffn_in': _dense(w, f'{key}.feed_forward.intermediate_dense'),
-      'ffn_out': _dense(w, f'{key}.feed_forward.output_dense'),
-    }
-  return params
 
 
 def conformer(w: Tensors, layers: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from takin_jax.ops.depthwise import depthwise_conv1d
+
 Dtype = jnp.dtype
 
 
@@ -26,7 +28,7 @@ def layer_norm(eps: float, name: str) -> nn.LayerNorm:
 
 
 class FeatureExtractor(nn.Module):
-  """Strided convolutions from 16 kHz samples to 50 Hz frames.
+  """Strided convolutions from samples or spectra to 50 Hz frames.
 
   Attributes:
     dims: channels of each convolution.
@@ -48,9 +50,9 @@ class FeatureExtractor(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, wave: jax.Array) -> jax.Array:
-    """[B, S] -> [B, T, C]."""
-    x = wave[..., None].astype(self.dtype)
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """[B, S, channels] -> [B, T, C]."""
+    x = x.astype(self.dtype)
     layers = zip(self.dims, self.kernels, self.strides, strict=True)
     for i, (dim, kernel, stride) in enumerate(layers):
       x = nn.Conv(
@@ -100,14 +102,19 @@ class PositionalConv(nn.Module):
     g = self.param('g', _norm_of(v), (k, 1, 1))
     bias = self.param('bias', nn.initializers.zeros, (dim,))
     norm = jnp.sqrt(jnp.square(v).sum((1, 2), keepdims=True))
-    x = jax.lax.conv_general_dilated(
-      x.astype(self.dtype),
-      (v * (g / norm)).astype(self.dtype),
-      window_strides=(1,),
-      padding=((k // 2, (k - 1) // 2),),
-      dimension_numbers=('NHC', 'HIO', 'NHC'),
-      feature_group_count=self.groups,
-    )
+    kernel = (v * (g / norm)).astype(self.dtype)
+    x = x.astype(self.dtype)
+    if self.groups == dim:
+      x = depthwise_conv1d(x, kernel[:, 0])
+    else:
+      x = jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(1,),
+        padding=((k // 2, (k - 1) // 2),),
+        dimension_numbers=('NHC', 'HIO', 'NHC'),
+        feature_group_count=self.groups,
+      )
     return gelu(x + bias.astype(self.dtype))
 
 

@@ -13,11 +13,11 @@ def depthwise_conv1d(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
   Args:
     x: [B, T, C].
-    kernel: [k, C] with k odd.
+    kernel: [k, C]; an even k looks one frame further back than ahead.
 
   Returns:
     [B, T, C].
   """
   taps, frames = kernel.shape[0], x.shape[1]
-  padded = jnp.pad(x, ((0, 0), (taps // 2, taps // 2), (0, 0)))
+  padded = jnp.pad(x, ((0, 0), (taps // 2, (taps - 1) // 2), (0, 0)))
   return sum(padded[:, i : i + frames] * kernel[i] for i in range(taps))

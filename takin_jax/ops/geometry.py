@@ -45,9 +45,7 @@ def transform_keypoints(kp: jax.Array, motion: Motion) -> jax.Array:
   return motion.scale[..., None] * rotated + shift[..., None, :]
 
 
-def relative_motion(
-  source: Motion, first: Motion, current: Motion
-) -> Motion:
+def relative_motion(source: Motion, first: Motion, current: Motion) -> Motion:
   """Motion of a driving clip since its first frame, put on the source.
 
   R' = R_i R_0^T R_s, as LivePortrait's pipeline composes it; exp, t and scale

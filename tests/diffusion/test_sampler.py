@@ -1,3 +1,5 @@
+"""DDIM and guidance; golden trajectories are in tests/test_parity.py."""
+
 import dataclasses
 
 import jax
@@ -8,23 +10,14 @@ import pytest
 from takin_jax.diffusion import schedule
 from takin_jax.diffusion.sampler import ddim, guided
 from takin_jax.diffusion.schedule import DiffusionConfig
-from tests.diffusion import golden_ddim
 
 
-@pytest.mark.parametrize('name', [n for n in golden_ddim.RUNS if '/10/' in n])
-def test_golden_trajectories(name):
-  cfg = golden_ddim.config(name)
-  visited, _ = schedule.timesteps(cfg.steps, cfg.sample_steps, cfg.spacing)
-  np.testing.assert_array_equal(visited, golden_ddim.ARRAYS[f't/{name}'])
-  path = ddim(
-    golden_ddim.predictor(cfg),
-    jnp.asarray(golden_ddim.ARRAYS['x_T'], jnp.float32),
-    cfg,
-    trajectory=True,
-  )
-  want = golden_ddim.ARRAYS[f'traj/{name}']
-  got = np.asarray(path)[golden_ddim.RUNS[name]['steps_stored']]
-  assert np.abs(got - want).max() < 1e-5 * max(1.0, np.abs(want).max())
+def predict(x, t):
+  """A network that sees noise in everything."""
+  return 0.9 * x + 1e-4 * t
+
+
+X = jax.random.normal(jax.random.key(0), (2, 6, 4))
 
 
 @pytest.mark.parametrize('prediction', schedule.PREDICTIONS)
@@ -53,12 +46,10 @@ def test_noise_needs_a_key():
 
 def test_eta_changes_the_path_and_the_key_decides():
   cfg = DiffusionConfig(schedule='linear', sample_steps=4, eta=1.0)
-  predict = golden_ddim.predictor(cfg)
-  x = jnp.asarray(golden_ddim.ARRAYS['x_T'], jnp.float32)
   first, again, other = (
-    ddim(predict, x, cfg, jax.random.key(k)) for k in (0, 0, 1)
+    ddim(predict, X, cfg, jax.random.key(k)) for k in (0, 0, 1)
   )
-  still = ddim(predict, x, dataclasses.replace(cfg, eta=0.0))
+  still = ddim(predict, X, dataclasses.replace(cfg, eta=0.0))
   np.testing.assert_array_equal(first, again)
   assert np.abs(first - other).max() > 0.01
   assert np.abs(first - still).max() > 0.01
@@ -69,9 +60,7 @@ def test_the_noise_of_a_clipped_sample_can_be_recomputed():
     schedule='linear', sample_steps=4, clip=0.5, recompute_eps=True
   )
   plain = dataclasses.replace(cfg, recompute_eps=False)
-  x = 3 * jnp.asarray(golden_ddim.ARRAYS['x_T'], jnp.float32)
-  predict = golden_ddim.predictor(cfg)
-  outs = [ddim(predict, x, c) for c in (cfg, plain)]
+  outs = [ddim(predict, 3 * X, c) for c in (cfg, plain)]
   assert np.abs(outs[0]).max() <= 0.5
   assert np.abs(outs[0] - outs[1]).max() > 1e-3
 

@@ -6,19 +6,31 @@ import pytest
 
 from takin_jax.diffusion import schedule
 from takin_jax.diffusion.schedule import DiffusionConfig
-from tests.diffusion.golden_ddim import ARRAYS, SCHEDULES
+from tests.golden_case import FOLDER
+
+SCHEDULES = {
+  'linear': 'linear',
+  'scaled_linear': 'scaled_linear',
+  'squaredcos_cap_v2': 'cosine',
+}
+
+
+@pytest.fixture(scope='module')
+def golden():
+  with np.load(FOLDER / 'ddim/ddim.npz') as arrays:
+    return dict(arrays)
 
 
 @pytest.mark.parametrize('theirs, ours', SCHEDULES.items())
-def test_golden_schedules(theirs, ours):
+def test_golden_schedules(golden, theirs, ours):
   alphas = schedule.alphas_cumprod(DiffusionConfig(schedule=ours))
   assert alphas.dtype == np.float32
-  want = ARRAYS[f'alphas_cumprod/{theirs}']
+  want = golden[f'alphas_cumprod/{theirs}']
   np.testing.assert_allclose(alphas, want, rtol=1e-5, atol=1e-6)
   noisy = schedule.add_noise(
-    ARRAYS['x_0'], ARRAYS['eps'], alphas[np.array([3, 977])]
+    golden['x_0'], golden['eps'], alphas[np.array([3, 977])]
   )
-  np.testing.assert_allclose(noisy, ARRAYS[f'add_noise/{theirs}'], atol=2e-6)
+  np.testing.assert_allclose(noisy, golden[f'add_noise/{theirs}'], atol=2e-6)
 
 
 def test_every_step_has_less_signal():

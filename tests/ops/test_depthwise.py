@@ -1,18 +1,20 @@
 import jax
 import numpy as np
+import pytest
 
 from takin_jax.ops.depthwise import depthwise_conv1d
 
 
-def test_equals_the_native_convolution():
+@pytest.mark.parametrize('taps', [4, 5])
+def test_equals_the_native_convolution(taps):
   rng = np.random.default_rng(0)
   x = rng.normal(size=(2, 9, 4)).astype(np.float32)
-  kernel = rng.normal(size=(5, 4)).astype(np.float32)
+  kernel = rng.normal(size=(taps, 4)).astype(np.float32)
   native = jax.lax.conv_general_dilated(
     x,
     kernel[:, None],
     (1,),
-    'SAME',
+    [(taps // 2, (taps - 1) // 2)],
     dimension_numbers=('NHC', 'HIO', 'NHC'),
     feature_group_count=4,
   )
