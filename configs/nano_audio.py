@@ -46,9 +46,11 @@ def get_diffusion() -> ConfigDict:
       # signal's share of 5e-5; v is well-conditioned at both ends.
       prediction='v',
       spacing='trailing',
-      sample_steps=10,
-      guidance_audio=1.5,  # 1: as trained
+      sample_steps=4,
+      guidance_audio=3.0,  # 1: as trained
       guidance_emotion=1.0,
+      lip_noise=0.0,  # the lips follow the speech alone
+      smooth_frames=1.0,  # what few steps leave of the noise
       window=125,  # frames, 5 s
       prefix=10,  # frames before the window
     )
@@ -97,12 +99,12 @@ def get_config() -> ConfigDict:
   )
   config.train = ConfigDict(
     dict(
-      steps=2000,
+      steps=1000,
       log_every=100,
       init_from=('runs/speech:speech',),  # the distilled encoder
     )
   )
-  config.eval = ConfigDict(dict(every=500))
+  config.eval = ConfigDict(dict(every=250))
   config.checkpoint = ConfigDict(dict(every=250, keep=2))
   config.infer = ConfigDict(
     dict(
