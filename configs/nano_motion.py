@@ -9,6 +9,13 @@ teaches the renderer to follow the extractor's keypoints as well:
   python train.py --config=$C:joint --workdir=$R/joint \
     --config.train.init_from="('$R/extractor:motion','$R/renderer:appearance,warping,generator')"
 
+A short last run without the extractor's judgement of the frames (`reenactment`)
+removes the marks that please the extractor and nobody else:
+
+  python train.py --config=$C:joint --workdir=$R/finish \
+    --config.train.init_from="('$R/joint',)" --config.loss.reenactment=0.0 \
+    --config.optim.lr=5e-4 --config.train.steps=130
+
 Hardware: two CPU cores. Time and scores: takin_jax/weights/nano/MODEL_CARD.md.
 """
 
