@@ -16,7 +16,7 @@ from takin_jax.convert.apply import ConvertError
 Arrays = dict[str, np.ndarray]
 
 # What `torch.load(weights_only=True)` says of a pickle that wants to run code.
-_REFUSALS = ('Unsupported', 'not an allowed', 'was not allowed')
+_REFUSALS = ('nsupported', 'not an allowed', 'was not allowed')
 
 
 def read_torch(path: Path) -> Arrays:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.torch
 def make(folder, head: bool, safe: bool, **options):
   """Saves a small model with random weights; returns its base model."""
   torch = pytest.importorskip('torch')
-  import transformers
+  transformers = pytest.importorskip('transformers')
 
   torch.manual_seed(0)
   cfg = transformers.HubertConfig(
