@@ -10,8 +10,8 @@ follow landmarks.
 
 import numpy as np
 
-# Landmark index of every keypoint: mouth corners, outer lips (bottom, top),
-# inner lips (top, bottom), lids (right bottom/top, left top/bottom), irises,
+# Landmark index of every keypoint: mouth corners, outer lips (upper, lower),
+# inner lips (upper, lower), lids (right upper/lower, left upper/lower), irises,
 # outer eye corners, brows, nose tip, chin, cheeks, forehead.
 LANDMARKS = np.array(
   [61, 291, 0, 17, 13, 14, 159, 145, 386, 374, 468, 473]
