@@ -45,6 +45,25 @@ def _parser() -> argparse.ArgumentParser:
   add('--config', metavar='FILE', help='config the weights must belong to')
   add('--dtype', default='float32', choices=('float32', 'bfloat16'))
   add('--device', default='auto', help='auto, cpu, gpu, tpu or e.g. gpu:1')
+  live = parser.add_argument_group('live')
+  live.add_argument(
+    '--stream',
+    action='store_true',
+    help='speech is 16 kHz s16le or WAV on the standard input; frames are '
+    'written while it is spoken: -o x.mp4, x.ts, x.rgb or - (MPEG-TS)',
+  )
+  live.add_argument(
+    '--realtime',
+    action='store_true',
+    help='the same with a file (-a) at the speed of speech; late frames are '
+    'reported',
+  )
+  ms = 'milliseconds, in steps of 40'
+  live.add_argument(
+    '--look-ahead', dest='look_ahead_ms', type=_ms, default=200, help=ms
+  )
+  live.add_argument('--chunk', dest='chunk_ms', type=_ms, default=320, help=ms)
+  add('--benchmark', action='store_true', help='measure; no video is made')
   add('--verbose', action='store_true', help='times and versions')
   return parser
 
@@ -70,6 +89,15 @@ def _count(text: str) -> int:
   return value
 
 
+def _ms(text: str) -> int:
+  value = int(text)
+  if not 0 <= value <= 5000 or value % 40:
+    raise argparse.ArgumentTypeError(
+      f'{text} is not a multiple of 40 from 0 to 5000'
+    )
+  return value
+
+
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
@@ -77,12 +105,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
   # Only now: --help and wrong arguments need not wait for JAX.
   from takin_jax.data.media import MediaError
-  from takin_jax.infer.animate import Job, animate
+  from takin_jax.infer import animate, benchmark, live
   from takin_jax.infer.errors import InputError
   from takin_jax.weights import WeightsError
 
+  def note(text: object) -> None:
+    print(text, file=sys.stderr)
+
+  job = animate.Job(**vars(args))
   try:
-    print(animate(Job(**vars(args)), lambda text: print(text, file=sys.stderr)))
+    if job.benchmark:
+      print(benchmark.measure(job, note))
+    elif job.stream or job.realtime:
+      note(live.speak(job, note))  # the standard output may be the video
+    else:
+      print(animate.animate(job, note))
   except (InputError, MediaError, WeightsError) as error:
     print(f'infer.py: {error}', file=sys.stderr)
     return 2

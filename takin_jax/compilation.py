@@ -1,9 +1,12 @@
 """The persistent compilation cache, shared by training and inference."""
 
+from collections.abc import Iterator
+import contextlib
 import os
 import pathlib
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 
 def enable_cache() -> pathlib.Path:
@@ -21,3 +24,20 @@ def enable_cache() -> pathlib.Path:
   jax.config.update('jax_compilation_cache_dir', str(path))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
   return path
+
+
+@contextlib.contextmanager
+def bypass_cache() -> Iterator[None]:
+  """Compiles anew within: for programs that shall be serialised.
+
+  XLA:CPU loses functions of a program that it read from its cache when that
+  program is serialised once more (jaxlib 0.10.2).
+  """
+  enabled = jax.config.jax_enable_compilation_cache
+  jax.config.update('jax_enable_compilation_cache', False)
+  compilation_cache.reset_cache()  # it remembers whether it is in use
+  try:
+    yield
+  finally:
+    jax.config.update('jax_enable_compilation_cache', enabled)
+    compilation_cache.reset_cache()

@@ -19,23 +19,26 @@ def sample_motion(
   no_emotion: jax.Array,
   cfg: DiffusionConfig,
   key: jax.Array,
+  heard: int = 0,
 ) -> jax.Array:
   """Samples a batch of windows.
 
   Args:
     denoiser: the module.
     params: its parameters.
-    states: [L + 1, B, 2T, E] of the speech encoder.
+    states: [L + 1, B, 2 (heard + T), E] of the speech encoder.
     conditions: the fields of `Conditions`, but for speech.
     no_emotion: [B] bool, True: as if no emotion were given.
     cfg: steps and strengths of guidance.
     key: of the noise.
+    heard: frames before the window that are only listened to.
 
   Returns:
     [B, T, M] normalised motion.
   """
   variables = {'params': params}
   speech = denoiser.apply(variables, states, method='encode_speech')
+  speech = speech[:, heard:]
   conditions = Conditions(speech=speech, **conditions)
 
   def denoise(

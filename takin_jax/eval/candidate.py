@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 import dataclasses
+import itertools
 from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 import numpy as np
 
-from takin_jax.infer import loading, stream
+from takin_jax.infer import loading, output, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.errors import InputError
+from takin_jax.infer.session import Session
 from takin_jax.types import SAMPLES_PER_FRAME, Source
 
 _DEFAULT_PX = 256
@@ -91,20 +93,18 @@ def speak(
   """
   exp_dim = 3 * source.kp.shape[-2]
   wish = stream.speech_controls(emotion, controls, exp_dim)
-  cfg = engine.diffusion
-  state = stream.first_state(cfg, exp_dim + 7, seed)
+  session = Session(engine, source, wish, seed)
 
   def started() -> Iterator[jax.Array]:
-    nonlocal state
     number = 0
-    for window, count in stream.windows([sound], cfg.window):
-      state, motions = engine.speech(state, window, source, wish)
+    chunks = (session.motions(sound), session.last_motions())
+    for motions, count in itertools.chain(*chunks):
       for i in range(count):
         if number % every == 0:
-          yield engine.frame(source, motions, i)
+          yield engine.frames(source, motions, i)
         number += 1
 
-  yield from stream.fetch(started())
+  yield from output.fetch(started())
 
 
 def frame_count(sound: np.ndarray) -> int:

@@ -16,7 +16,7 @@ from takin_jax.eval.candidate import Candidate
 from takin_jax.eval.identity import FaceNet, open_face_net
 from takin_jax.eval.judge import Judge, Readings
 from takin_jax.eval.report import Report, Row, Table, sheet
-from takin_jax.infer import stream
+from takin_jax.infer import output
 from takin_jax.infer.engine import Engine
 
 HELP = "clips drive other people's portraits"
@@ -105,7 +105,7 @@ def reenact(
   started = (
     engine.reenact(source, first, image, controls) for image in driving
   )
-  return np.stack(list(stream.fetch(started)))
+  return np.stack(list(output.fetch(started)))
 
 
 def _moves(

@@ -1,8 +1,8 @@
 """One portrait and one driver in, one video file out.
 
 The driver is speech (sound of any length) or a driving video. Memory stays
-constant: sound is read, turned into motion, rendered and encoded window by
-window.
+constant: sound is read, turned into motion, rendered and encoded chunk by
+chunk.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,9 +10,11 @@ import dataclasses
 import os
 from pathlib import Path
 import time
+from typing import Any
 
 import jax
 import jaxlib
+from ml_collections import ConfigDict
 import numpy as np
 import skimage.data
 import tqdm
@@ -20,9 +22,10 @@ import tqdm
 from takin_jax import compilation
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
-from takin_jax.infer import compose, drivers, loading, stream
+from takin_jax.infer import compose, drivers, loading, output, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
+from takin_jax.infer.stream import StreamConfig
 from takin_jax.types import FRAME_RATE_HZ
 
 DEFAULT_SPEECH = Path(__file__).parents[1] / 'assets' / 'hello.flac'
@@ -53,6 +56,11 @@ class Job:
     dtype: compute type of the renderer, float32 or bfloat16.
     device: see `pick_device`.
     verbose: tell times and versions.
+    stream: speech is 16 kHz s16le or WAV on the standard input.
+    realtime: speech comes from `audio` at the speed of speech.
+    look_ahead_ms: live: sound that is heard before a chunk is made.
+    chunk_ms: live: length of a chunk.
+    benchmark: measure instead of making a video.
   """
 
   source: str | None = None
@@ -73,6 +81,11 @@ class Job:
   dtype: str = 'float32'
   device: str = 'auto'
   verbose: bool = False
+  stream: bool = False
+  realtime: bool = False
+  look_ahead_ms: int = 200
+  chunk_ms: int = 320
+  benchmark: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,13 +131,84 @@ def animate(job: Job, note: Note) -> Result:
       file was made.
   """
   start = time.perf_counter()
-  tell = note if job.verbose else lambda text: None
+  model = open_model(job, note)
+  if job.driving is not None:
+    driver = drivers.Video(job.driving, job.driving_crop, model.controls)
+  else:
+    speech = DEFAULT_SPEECH if job.audio is None else job.audio
+    driver = drivers.Speech(speech, model.emotion, model.controls, job.seed)
+  with media.VideoWriter(job.output, rate=driver.rate) as writer:
+    engine = model.compile(video=job.driving is not None)
+    ready = time.perf_counter()
+    if job.verbose:
+      note(f'ready after {ready - start:.2f} s')
+    source = engine.source(model.portrait(engine.size_px))
+    started = driver.frames(engine, source)
+    with tqdm.tqdm(
+      total=driver.count, unit='frame', disable=None, leave=False
+    ) as bar:
+      frames = _counted(output.fetch(started), bar)
+      output.write_all(writer, frames, driver.sound())
+  done = time.perf_counter()
+  return Result(
+    str(job.output), writer.frames, engine.size_px, ready - start, done - ready
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """Weights, portrait and wishes of a job, read and checked.
+
+  Attributes:
+    config: of the weights, with the job's changes.
+    params: by group.
+    device: where to run.
+    emotion: [3K] mean expression, or None.
+    controls: scales and limits.
+    image: [H, W, 3] uint8 the portrait.
+    box: its animated part.
+    store: folder of compiled programs.
+  """
+
+  config: ConfigDict
+  params: dict[str, Any]
+  device: jax.Device
+  emotion: np.ndarray | None
+  controls: Controls
+  image: np.ndarray
+  box: CropBox
+  store: Path
+
+  def compile(
+    self, video: bool = False, plan: StreamConfig | None = None
+  ) -> Engine:
+    """The engine for these weights."""
+    args = (self.config, self.params, self.device)
+    return Engine(*args, video=video, plan=plan, store=self.store)
+
+  def portrait(self, size_px: int) -> np.ndarray:
+    """The animated part as [size_px, size_px, 3] uint8."""
+    return crop_image(self.image, self.box, size_px)
+
+  def wish(self) -> stream.SpeechControls:
+    """Emotion and controls for a session."""
+    exp_dim = self.params['stats']['mean'].shape[0] - 7
+    return stream.speech_controls(self.emotion, self.controls, exp_dim)
+
+
+def open_model(job: Job, note: Note) -> Model:
+  """Reads all of a job but what drives it.
+
+  Raises:
+    InputError, MediaError, WeightsError: as `animate`.
+  """
   cache = compilation.enable_cache()
   device = pick_device(job.device)
-  tell(
-    f'{device.device_kind} ({device}), jax {jax.__version__}, '
-    f'jaxlib {jaxlib.__version__}; compiled programs in {cache}'
-  )
+  if job.verbose:
+    note(
+      f'{device.device_kind} ({device}), jax {jax.__version__}, '
+      f'jaxlib {jaxlib.__version__}; compiled programs in {cache.parent}'
+    )
   config, params = loading.load(
     job.weights,
     job.config,
@@ -132,33 +216,21 @@ def animate(job: Job, note: Note) -> Result:
     sample_steps=job.steps,
     guidance_audio=job.guidance,
   )
-  emotion = loading.emotion_vector(job.emotion, config, params)
-  controls = Controls(
-    motion_scale=job.motion_scale,
-    pose_scale=job.pose_scale,
-    max_pose_deg=loading.infer_config(config).max_pose_deg,
-    relative=float(job.relative),
-  )
   image, box = _portrait(job, note)
-  if job.driving is not None:
-    driver = drivers.Video(job.driving, job.driving_crop, controls)
-  else:
-    speech = DEFAULT_SPEECH if job.audio is None else job.audio
-    driver = drivers.Speech(speech, emotion, controls, job.seed)
-  with media.VideoWriter(job.output, rate=driver.rate) as writer:
-    engine = Engine(config, params, device, video=job.driving is not None)
-    ready = time.perf_counter()
-    tell(f'ready after {ready - start:.2f} s')
-    source = engine.source(crop_image(image, box, engine.size_px))
-    started = driver.frames(engine, source)
-    with tqdm.tqdm(
-      total=driver.count, unit='frame', disable=None, leave=False
-    ) as bar:
-      frames = _counted(stream.fetch(started), bar)
-      stream.write_all(writer, frames, driver.sound())
-  done = time.perf_counter()
-  return Result(
-    str(job.output), writer.frames, engine.size_px, ready - start, done - ready
+  return Model(
+    config,
+    params,
+    device,
+    loading.emotion_vector(job.emotion, config, params),
+    Controls(
+      motion_scale=job.motion_scale,
+      pose_scale=job.pose_scale,
+      max_pose_deg=loading.infer_config(config).max_pose_deg,
+      relative=float(job.relative),
+    ),
+    image,
+    box,
+    cache.with_name('programs'),
   )
 
 

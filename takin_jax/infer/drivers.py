@@ -1,7 +1,7 @@
 """What moves the portrait: speech, or the face in a video.
 
-Both give frames that were started on the device, one after the other, and the
-sound that goes with them.
+Both give frames that were started on the device, [n, H, W, 3] at a time, and
+the sound that goes with them.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from takin_jax.data.faces import crop_image
 from takin_jax.infer import compose, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine
+from takin_jax.infer.session import Session
 from takin_jax.types import FRAME_RATE_HZ, SAMPLES_PER_FRAME, Source
 
 OUTPUT_RATE_HZ = 48_000
@@ -57,13 +58,10 @@ class Speech:
     """Starts the frames; the engine is compiled for speech."""
     exp_dim = 3 * source.kp.shape[-2]
     wish = stream.speech_controls(self._emotion, self._controls, exp_dim)
-    cfg = engine.diffusion
-    state = stream.first_state(cfg, exp_dim + 7, self._seed)
-    sounds = stream.windows(media.iter_audio(self._path), cfg.window)
-    for sound, count in sounds:
-      state, motions = engine.speech(state, sound, source, wish)
-      for i in range(count):
-        yield engine.frame(source, motions, i)
+    session = Session(engine, source, wish, self._seed)
+    for block in media.iter_audio(self._path):
+      yield from session.feed(block)
+    yield from session.flush()
 
   def sound(self) -> Iterator[np.ndarray]:
     """The sound of the output, in pieces of one frame."""

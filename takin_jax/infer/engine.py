@@ -1,13 +1,15 @@
 """The compiled programs of one loaded model.
 
 In: a weights folder's config and parameters. Out: executables for fixed shapes,
-compiled before the first use: portrait -> `Source`, speech window -> motion,
-motion -> frame, driving frame -> frame. Pictures go in and come out as uint8.
+compiled before the first use: portrait -> `Source`, chunk of speech -> motion,
+motion -> frames, driving frame -> frame. Pictures go in and come out as uint8.
 """
 
 from collections.abc import Callable
 import concurrent.futures
+import dataclasses
 import functools
+import pathlib
 from typing import Any
 
 import flax.errors
@@ -15,14 +17,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax import renderer
-from takin_jax.config import build
+from takin_jax import compilation, renderer
+from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.infer import stream
+from takin_jax.infer import executables, stream
 from takin_jax.infer.controls import Controls, drive
 from takin_jax.infer.errors import InputError
+from takin_jax.infer.stream import StreamConfig
 from takin_jax.ops.geometry import transform_keypoints
-from takin_jax.types import SAMPLES_PER_FRAME, Motion, Source
+from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
 
@@ -31,7 +34,7 @@ DEFAULT_IMAGE_PX = 256
 GROUPS = {
   'source': ('appearance', 'motion'),
   'speech': ('speech', 'denoiser', 'stats'),
-  'frame': ('warping', 'generator'),
+  'frames': ('warping', 'generator'),
   'motion': ('motion',),
   'reenact': ('motion', 'warping', 'generator'),
 }
@@ -47,16 +50,59 @@ def read_motion(config: Any, params: Params, image: jax.Array) -> Motion:
   return renderer.extract_motion(config.model, params, _to_float(image))[1]
 
 
-def frame(
-  config: Any, params: Params, source: Source, motions: Motion, i: jax.Array
+def frames(
+  config: Any,
+  count: int,
+  params: Params,
+  source: Source,
+  motions: Motion,
+  first: jax.Array,
 ) -> jax.Array:
-  """Frame `i` of the motions [T, ...] as [H, W, 3] uint8."""
-  motion = jax.tree.map(
-    lambda x: jax.lax.dynamic_slice_in_dim(x, i, 1), motions
+  """`count` frames from number `first` on, as [count, H, W, 3] uint8.
+
+  Args:
+    config: has the block `model`.
+    count: frames per call.
+    params: the renderer's groups.
+    source: the portrait.
+    motions: [T, ...].
+    first: [], at most T - count.
+  """
+  motions = jax.tree.map(
+    lambda x: jax.lax.dynamic_slice_in_dim(x, first, count), motions
   )
-  kp = transform_keypoints(source.kp, motion)
-  image = renderer.render(config.model, params, source, kp)[0]
-  return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
+
+  def render(kp: jax.Array) -> jax.Array:
+    image = renderer.render(config.model, params, source, kp[None])[0]
+    return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
+
+  kp = transform_keypoints(source.kp, motions)
+  return render(kp[0])[None] if count == 1 else jax.vmap(render)(kp)
+
+
+def step(
+  config: Any,
+  plan: StreamConfig,
+  params: Params,
+  state: stream.SpeechState,
+  sound: jax.Array,
+  source: Source,
+  wish: stream.SpeechControls,
+) -> tuple[stream.SpeechState, jax.Array]:
+  """Sound to pictures in one pure function, for example to serve many at once.
+
+  Arguments as in `stream.speech_step`, and the renderer's groups.
+
+  Returns:
+    The state for the next chunk, and its frames [chunk, H, W, 3] uint8.
+  """
+  args = (params, state, sound, source, wish)
+  state, motions = stream.speech_step(config, plan, *args)
+
+  def one(i: jax.Array) -> jax.Array:
+    return frames(config, 1, params, source, motions, i)[0]
+
+  return state, jax.lax.map(one, jnp.arange(plan.chunk))
 
 
 def reenact(
@@ -78,11 +124,11 @@ def reenact(
     controls: relative or absolute motion, scales and limits.
 
   Returns:
-    [H, W, 3] uint8.
+    [1, H, W, 3] uint8.
   """
   motion = read_motion(config, params, image)
   motion = drive(source.motion, first, motion, controls)
-  return frame(config, params, source, motion, jnp.int32(0))
+  return frames(config, 1, params, source, motion, jnp.int32(0))
 
 
 def _to_float(image: jax.Array) -> jax.Array:
@@ -115,26 +161,41 @@ class Engine:
     params: their parameters by group.
     device: where to run.
     video: compile for driving videos instead of speech.
+    plan: how sound is cut; None: windows as in training.
+    batch: frames per call, a divisor of the chunk.
+    store: folder of compiled programs (`executables.py`); None: none.
 
   Raises:
     InputError: if the weights lack what is needed, or do not fit the config.
   """
 
   def __init__(
-    self, config: Any, params: Params, device: jax.Device, video: bool = False
+    self,
+    config: Any,
+    params: Params,
+    device: jax.Device,
+    video: bool = False,
+    plan: StreamConfig | None = None,
+    batch: int = 1,
+    store: pathlib.Path | None = None,
   ):
-    self.config = config
+    self.config, self.batch, self._video = config, batch, video
     self.size_px = config.model.get('image_size', DEFAULT_IMAGE_PX)
+    if not video:
+      self.plan = plan or StreamConfig(chunk=self.diffusion.window)
+      if self.plan.chunk % batch:
+        raise ValueError(f'{batch} does not divide {self.plan.chunk} frames.')
     self._sharding = jax.sharding.SingleDeviceSharding(device)
-    names = ('motion', 'reenact') if video else ('speech', 'frame')
+    names = ('motion', 'reenact') if video else ('speech', 'frames')
     self._params = self._load(params, ('source', *names))
-    try:
-      self._compile(video)
-    except (flax.errors.FlaxError, ValueError) as error:
-      raise InputError(
-        f'The weights do not fit their config {config.name!r}: '
-        f'{str(error).splitlines()[0]}'
-      ) from error
+    key = self._key(device)
+    self._programs = executables.load(store, key, device) if store else None
+    if self._programs is None and store:
+      with compilation.bypass_cache():
+        self._programs = self._compile()
+      executables.save(store, key, self._programs)
+    elif self._programs is None:
+      self._programs = self._compile()
 
   @property
   def diffusion(self) -> DiffusionConfig:
@@ -145,6 +206,11 @@ class Engine:
     """Encodes a portrait, [size_px, size_px, 3] uint8."""
     return self._run('source', image)
 
+  def first_state(self, seed: int) -> stream.SpeechState:
+    """The state before any sound."""
+    dim = self._params['stats']['mean'].shape[0]
+    return stream.first_state(self.diffusion, self.plan, dim, seed)
+
   def speech(
     self,
     state: stream.SpeechState,
@@ -152,12 +218,12 @@ class Engine:
     source: Source,
     wish: stream.SpeechControls,
   ) -> tuple[stream.SpeechState, Motion]:
-    """Motion of one window of sound, see `stream.speech_step`."""
+    """Motion of one chunk of sound, see `stream.speech_step`."""
     return self._run('speech', state, sound, source, wish)
 
-  def frame(self, source: Source, motions: Motion, i: int) -> jax.Array:
-    """Starts frame `i` of a window's motions: [H, W, 3] uint8."""
-    return self._run('frame', source, motions, np.int32(i))
+  def frames(self, source: Source, motions: Motion, first: int) -> jax.Array:
+    """Starts `batch` frames of a chunk's motions: [batch, H, W, 3] uint8."""
+    return self._run('frames', source, motions, np.int32(first))
 
   def motion(self, image: np.ndarray) -> Motion:
     """Reads the motion of a driving frame."""
@@ -170,7 +236,7 @@ class Engine:
     image: np.ndarray,
     controls: Controls,
   ) -> jax.Array:
-    """Starts the frame for a driving frame: [H, W, 3] uint8."""
+    """Starts the frame for a driving frame: [1, H, W, 3] uint8."""
     return self._run('reenact', source, first, image, controls)
 
   def _run(self, name: str, *args: Any) -> Any:
@@ -190,53 +256,63 @@ class Engine:
     chosen = {group: params[group] for group in groups}
     return jax.device_put(chosen, self._sharding)
 
-  def _compile(self, video: bool) -> None:
+  def _key(self, device: jax.Device) -> str:
+    """Names everything that the compiled programs depend on."""
+    shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), self._params)
+    plan = None if self._video else dataclasses.astuple(self.plan)
+    return executables.key(
+      device, to_json(self.config), str(shapes), self._video, plan, self.batch
+    )
+
+  def _compile(self) -> dict[str, Any]:
     """Traces the programs one after the other, compiles them side by side."""
-    image = jax.ShapeDtypeStruct((self.size_px, self.size_px, 3), jnp.uint8)
-    encode = self._trace('source', encode_source, image)
-    source = encode.out_info
-    programs = {'source': encode}
-    if video:
-      read = self._trace('motion', read_motion, image)
-      programs['motion'] = read
-      programs['reenact'] = self._trace(
-        'reenact', reenact, source, read.out_info, image, _numbers(Controls())
-      )
-    else:
-      speech = self._trace_speech(source)
-      _, motions = speech.out_info
-      programs['speech'] = speech
-      programs['frame'] = self._trace(
-        'frame', frame, source, motions, np.int32(0)
-      )
+    try:
+      programs = self._trace_all()
+    except (flax.errors.FlaxError, ValueError) as error:
+      raise InputError(
+        f'The weights do not fit their config {self.config.name!r}: '
+        f'{str(error).splitlines()[0]}'
+      ) from error
     with concurrent.futures.ThreadPoolExecutor() as pool:
       compiled = pool.map(lambda p: p.lower().compile(), programs.values())
-      self._programs = dict(zip(programs, compiled, strict=True))
+      return dict(zip(programs, compiled, strict=True))
 
-  def _trace_speech(self, source: Source) -> Any:
-    cfg = self.diffusion
-    dim = self._params['stats']['mean'].shape[0]
-    samples = cfg.window * SAMPLES_PER_FRAME + stream.FUTURE_SAMPLES
-    return self._trace(
+  def _trace_all(self) -> dict[str, Any]:
+    image = jax.ShapeDtypeStruct((self.size_px, self.size_px, 3), jnp.uint8)
+    encode = self._trace('source', self._bound(encode_source), image)
+    source = encode.out_info
+    if self._video:
+      read = self._trace('motion', self._bound(read_motion), image)
+      args = (read.out_info, image, jax.tree.map(np.float32, Controls()))
+      make = self._trace('reenact', self._bound(reenact), source, *args)
+      return {'source': encode, 'motion': read, 'reenact': make}
+    exp_dim = self._params['stats']['mean'].shape[0] - 7
+    speech = self._trace(
       'speech',
-      stream.speech_step,
-      stream.first_state(cfg, dim, 0),
-      jax.ShapeDtypeStruct((samples,), jnp.float32),
+      functools.partial(stream.speech_step, self.config, self.plan),
+      self.first_state(0),
+      jax.ShapeDtypeStruct((self.plan.sound_samples,), jnp.float32),
       source,
-      stream.speech_controls(None, Controls(), dim - 7),
+      stream.speech_controls(None, Controls(), exp_dim),
     )
+    make = self._trace(
+      'frames',
+      functools.partial(frames, self.config, self.batch),
+      source,
+      speech.out_info[1],
+      np.int32(0),
+    )
+    return {'source': encode, 'speech': speech, 'frames': make}
+
+  def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.partial(function, self.config)
 
   def _trace(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
     """Traces a program for arguments of these shapes."""
     groups = {group: self._params[group] for group in GROUPS[name]}
     program = jax.jit(
-      functools.partial(function, self.config),
+      function,
       in_shardings=self._sharding,
       out_shardings=self._sharding,
     )
     return program.trace(groups, *args)
-
-
-def _numbers(tree: Any) -> Any:
-  """Python numbers as float32 arrays, for compiled programs."""
-  return jax.tree.map(np.float32, tree)

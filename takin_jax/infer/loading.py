@@ -32,10 +32,12 @@ class InferConfig:
   Attributes:
     emotion: `NAME[:scale]` when the user asks for none; '': not conditioned.
     max_pose_deg: the head turns less than this from its place.
+    close_lips: in silence, by this project's own lip keypoints.
   """
 
   emotion: str = ''
   max_pose_deg: float = 180.0
+  close_lips: bool = False
 
 
 def load(

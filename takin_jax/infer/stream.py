@@ -1,13 +1,13 @@
-"""Speech to motion window by window, and frames to the writer.
+"""Speech to motion, window by window.
 
-In: mono sound of any length. Out: motion, `window` frames at a time, joined by
-the frames before as a condition (the prefix). The step is a pure function of a
-state of fixed size, so memory stays constant however long the sound is.
+In: mono sound of any length, in pieces of any size. Out: motion, `chunk` frames
+at a time, joined by the frames before as a condition (the prefix). The step is
+a pure function of a state of fixed size, so memory stays constant however long
+the sound is, and going back is keeping an old state.
 """
 
-import collections
-from collections.abc import Iterable, Iterator
-import concurrent.futures
+from collections.abc import Iterator
+import dataclasses
 from typing import Any
 
 from flax import struct
@@ -18,32 +18,62 @@ import numpy as np
 from takin_jax.config import build
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.infer import rest
 from takin_jax.infer.controls import Controls, speak
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.types import SAMPLES_PER_FRAME, Motion, Source
 
-# The speech encoder hears this much around a window, so that its states at the
-# borders are those of uninterrupted speech.
-PAST_SAMPLES = 25 * SAMPLES_PER_FRAME
-FUTURE_SAMPLES = 10 * SAMPLES_PER_FRAME
-STATE_SAMPLES = 320
-
-_QUEUE = 8  # frames that may wait for the encoder
-
 Params = dict[str, Any]
+
+# The last speech state reaches so far behind its window's end.
+_OVERLAP_SAMPLES = 80
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamConfig:
+  """How sound is cut, in frames of 40 ms.
+
+  Attributes:
+    chunk: frames made at a time.
+    look_ahead: frames of sound after the chunk that are heard first.
+    past: frames of sound before the chunk that are heard again.
+  """
+
+  chunk: int = 125
+  look_ahead: int = 10
+  past: int = 25
+
+  def __post_init__(self):
+    if self.chunk < 1 or self.look_ahead < 0 or self.past < 0:
+      raise ValueError(f'A stream cannot be cut like this: {self}.')
+
+  @property
+  def step_samples(self) -> int:
+    """New sound per chunk."""
+    return self.chunk * SAMPLES_PER_FRAME
+
+  @property
+  def sound_samples(self) -> int:
+    """Sound that a chunk needs from its first frame on."""
+    return (self.chunk + self.look_ahead) * SAMPLES_PER_FRAME
+
+
+# For sound that arrives while it is spoken.
+LIVE = StreamConfig(chunk=8, look_ahead=5, past=62)
 
 
 @struct.dataclass
 class SpeechState:
-  """What one window leaves for the next.
+  """What one chunk leaves for the next.
 
   Attributes:
-    past: [PAST_SAMPLES] sound before the window.
-    prefix: [P, M] normalised motion before the window.
+    past: [past * 640] sound before the chunk.
+    prefix: [P, M] normalised motion before the chunk.
     prefix_mask: [P] bool, False where there was none.
-    window: [] number of the window.
+    window: [] number of the chunk.
     key: of the noise.
+    rest: how silent it has been.
   """
 
   past: jax.Array
@@ -51,11 +81,12 @@ class SpeechState:
   prefix_mask: jax.Array
   window: jax.Array
   key: jax.Array
+  rest: rest.RestState
 
 
 @struct.dataclass
 class SpeechControls:
-  """What steers the motion; may change between windows.
+  """What steers the motion; may change between chunks.
 
   Attributes:
     emotion: [3K] mean expression.
@@ -69,15 +100,16 @@ class SpeechControls:
 
 
 def first_state(
-  cfg: DiffusionConfig, motion_dim: int, seed: int
+  cfg: DiffusionConfig, plan: StreamConfig, motion_dim: int, seed: int
 ) -> SpeechState:
   """The state before any sound."""
   return SpeechState(
-    past=np.zeros(PAST_SAMPLES, np.float32),
+    past=np.zeros(plan.past * SAMPLES_PER_FRAME, np.float32),
     prefix=np.zeros((cfg.prefix, motion_dim), np.float32),
     prefix_mask=np.zeros(cfg.prefix, bool),
     window=np.int32(0),
-    key=jax.random.key_data(jax.random.key(seed)),
+    key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
+    rest=rest.first_state(),
   )
 
 
@@ -95,25 +127,27 @@ def speech_controls(
 
 def speech_step(
   config: Any,
+  plan: StreamConfig,
   params: Params,
   state: SpeechState,
   sound: jax.Array,
   source: Source,
   wish: SpeechControls,
 ) -> tuple[SpeechState, Motion]:
-  """Motion of one window.
+  """Motion of one chunk.
 
   Args:
     config: has the blocks `model` and `diffusion`.
+    plan: sizes.
     params: has the groups `speech`, `denoiser` and `stats`.
-    state: what the window before left.
-    sound: [window * 640 + FUTURE_SAMPLES] 16 kHz sound from the window's
-      first frame on.
+    state: what the chunk before left.
+    sound: [(chunk + look_ahead) * 640] 16 kHz sound from the chunk's first
+      frame on.
     source: the portrait.
     wish: emotion and controls.
 
   Returns:
-    The state for the next window, and the portrait's motion [window, ...].
+    The state for the next chunk, and the portrait's motion [chunk, ...].
   """
   cfg = build(DiffusionConfig, config.diffusion)
   wave = jnp.concatenate([state.past, sound])
@@ -124,7 +158,7 @@ def speech_step(
   x = sample_motion(
     MotionDenoiser(build(DenoiserConfig, config.model.denoiser)),
     params['denoiser'],
-    _hear(config.model, params, wave, cfg.window),
+    _hear(config.model, params, wave),
     {
       'emotion': emotion[None],
       'source_kp': source.kp.reshape(1, -1),
@@ -134,90 +168,58 @@ def speech_step(
     ~wish.has_emotion[None],
     cfg,
     key,
-  )[0]
-  end = PAST_SAMPLES + cfg.window * SAMPLES_PER_FRAME
-  state = state.replace(
-    past=wave[end - PAST_SAMPLES : end],
-    prefix=x[cfg.window - cfg.prefix :],
-    prefix_mask=jnp.ones_like(state.prefix_mask),
-    window=state.window + 1,
-  )
+    plan.past,
+  )[0, : plan.chunk]
   predicted = Motion.from_vector(x * std + mean)
+  close_lips = config.get('infer', {}).get('close_lips', False)
+  rested, predicted = rest.settle(
+    state.rest, sound, predicted, source.kp, close_lips
+  )
+  made = jnp.ones(plan.chunk, bool)
+  state = SpeechState(
+    past=wave[plan.step_samples :][: state.past.shape[0]],
+    prefix=jnp.concatenate([state.prefix, x])[plan.chunk :],
+    prefix_mask=jnp.concatenate([state.prefix_mask, made])[plan.chunk :],
+    window=state.window + 1,
+    key=state.key,
+    rest=rested,
+  )
   return state, speak(source.motion, predicted, wish.controls)
 
 
-def _hear(
-  model: Any, params: Params, wave: jax.Array, frames: int
-) -> jax.Array:
-  """Speech states [L + 1, 1, 2 * frames, E] of the window inside `wave`."""
+def _hear(model: Any, params: Params, wave: jax.Array) -> jax.Array:
+  """Speech states [L + 1, 1, 2 T, E] of [640 T] samples."""
   hubert = Hubert(build(HubertConfig, model.speech))
-  states = hubert.apply({'params': params['speech']}, wave[None])
-  first = PAST_SAMPLES // STATE_SAMPLES
-  return states[:, :, first : first + 2 * frames]
+  wave = jnp.pad(wave, (0, _OVERLAP_SAMPLES))
+  return hubert.apply({'params': params['speech']}, wave[None])
 
 
-def windows(
-  blocks: Iterable[np.ndarray], frames: int
-) -> Iterator[tuple[np.ndarray, int]]:
-  """Cuts sound into windows with the future that the speech encoder needs.
+class Cutter:
+  """Cuts sound that arrives in pieces of any size into what chunks need.
 
   Args:
-    blocks: mono sound in pieces of any size.
-    frames: video frames per window.
-
-  Yields:
-    [frames * 640 + FUTURE_SAMPLES] sound, silence after its end, and how many
-    of the window's frames the sound covers.
+    plan: sizes.
   """
-  step = frames * SAMPLES_PER_FRAME
-  size = step + FUTURE_SAMPLES
-  rest = np.zeros(0, np.float32)
-  for block in blocks:
-    rest = np.concatenate([rest, block])
-    while len(rest) >= size:
-      yield rest[:size], frames
-      rest = rest[step:]
-  while len(rest):
-    sound = np.pad(rest[:size], (0, max(size - len(rest), 0)))
-    covered = -(-len(rest) // SAMPLES_PER_FRAME)
-    yield sound, min(covered, frames)
-    rest = rest[step:]
 
+  def __init__(self, plan: StreamConfig):
+    self._plan = plan
+    self.rest = np.zeros(0, np.float32)
 
-def fetch(frames: Iterable[jax.Array]) -> Iterator[np.ndarray]:
-  """Brings frames to the host, each after the next one was started."""
-  previous = None
-  for frame in frames:
-    frame.copy_to_host_async()
-    if previous is not None:
-      yield np.asarray(previous)
-    previous = frame
-  if previous is not None:
-    yield np.asarray(previous)
+  def feed(self, samples: np.ndarray) -> Iterator[np.ndarray]:
+    """Adds [S] sound; yields [sound_samples] for every chunk that is due."""
+    plan = self._plan
+    self.rest = np.concatenate([self.rest, samples])
+    while len(self.rest) >= plan.sound_samples:
+      sound = self.rest[: plan.sound_samples]
+      self.rest = self.rest[plan.step_samples :]
+      yield sound
 
-
-def write_all(
-  writer: Any, frames: Iterable[np.ndarray], sound: Iterator[np.ndarray]
-) -> None:
-  """Encodes frames and sound on a thread of its own.
-
-  Args:
-    writer: has `write(image)` and `write_audio(samples)`.
-    frames: [H, W, 3] uint8.
-    sound: pieces of as much sound as goes with one frame.
-  """
-  pending = collections.deque()
-  with concurrent.futures.ThreadPoolExecutor(1) as encoder:
-
-    def submit(write, item):
-      pending.append(encoder.submit(write, item))
-      while len(pending) > _QUEUE:
-        pending.popleft().result()
-
-    for frame in frames:
-      submit(writer.write, frame)
-      samples = next(sound, None)
-      if samples is not None:
-        submit(writer.write_audio, samples)
-    for future in pending:
-      future.result()
+  def flush(self) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields what is left, silence after it, and its number of frames."""
+    plan = self._plan
+    while len(self.rest):
+      sound = self.rest[: plan.sound_samples]
+      covered = -(-len(self.rest) // SAMPLES_PER_FRAME)
+      self.rest = self.rest[plan.step_samples :]
+      pad = plan.sound_samples - len(sound)
+      yield np.pad(sound, (0, pad)), min(covered, plan.chunk)

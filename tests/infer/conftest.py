@@ -9,6 +9,7 @@ import pytest
 import infer
 from takin_jax.infer import animate, loading
 from takin_jax.infer.engine import Engine
+from takin_jax.infer.stream import StreamConfig
 from tests.infer import make, tiny
 
 
@@ -19,14 +20,20 @@ def tiny_weights(tmp_path_factory):
 
 
 @functools.cache
-def _engine(folder, video):
-  return Engine(*loading.load(folder), jax.devices('cpu')[0], video)
+def _engine(folder, video, plan=None):
+  return Engine(*loading.load(folder), jax.devices('cpu')[0], video, plan)
 
 
 @pytest.fixture(scope='session')
 def engine(tiny_weights):
   """The tiny weights compiled for speech."""
   return _engine(tiny_weights, False)
+
+
+@pytest.fixture(scope='session')
+def live_engine(tiny_weights):
+  """The same, in chunks of 4 frames that hear 2 frames ahead."""
+  return _engine(tiny_weights, False, StreamConfig(4, 2, 10))
 
 
 @pytest.fixture
@@ -36,7 +43,9 @@ def quick(monkeypatch, tmp_path, tiny_weights):
   monkeypatch.setattr(
     animate,
     'Engine',
-    lambda config, params, device, video: _engine(tiny_weights, video),
+    lambda config, params, device, video, plan, store: _engine(
+      tiny_weights, video, plan
+    ),
   )
 
 

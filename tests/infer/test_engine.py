@@ -1,14 +1,21 @@
+import functools
+from unittest import mock
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from takin_jax import renderer
-from takin_jax.infer import loading, stream
+from takin_jax.infer import engine as engine_lib
+from takin_jax.infer import executables, loading, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.errors import InputError
+from takin_jax.infer.session import Session
 from takin_jax.ops.geometry import transform_keypoints
 
+SPEECH = np.random.default_rng(0).uniform(-0.5, 0.5, 9 * 640).astype('f')
 PORTRAIT = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 
 
@@ -26,7 +33,7 @@ def test_the_compiled_frame_equals_the_plain_renderer(engine, tiny_weights):
   want = plain(params)
   window = engine.diffusion.window
   motions = jax.tree.map(lambda x: np.repeat(x, window, 0), source.motion)
-  got = np.asarray(engine.frame(source, motions, window - 1))
+  got = np.asarray(engine.frames(source, motions, window - 1))[0]
   assert got.dtype == np.uint8
   assert got.shape == (64, 64, 3)
   assert np.abs(got - 255.0 * np.asarray(want)).max() < 1.0
@@ -69,11 +76,82 @@ def test_steps_and_guidance_replace_the_weights_own(tiny_weights):
 def test_no_emotion_is_not_the_zero_emotion(engine):
   """Without an emotion the network hears none, whatever the numbers are."""
   source = engine.source(PORTRAIT)
-  state = stream.first_state(engine.diffusion, 70, 0)
-  sound = next(stream.windows([np.ones(9999, 'f')], 20))[0]
+  state = engine.first_state(0)
+  sound = np.ones(engine.plan.sound_samples, np.float32)
 
   def exp(emotion):
     wish = stream.speech_controls(emotion, Controls(), 63)
     return np.asarray(engine.speech(state, sound, source, wish)[1].exp)
 
   assert (exp(None) != exp(np.zeros(63, np.float32))).any()
+
+
+def test_the_pure_step_equals_the_programs(live_engine, tiny_weights):
+  """Sound to pictures in one function, as one would serve many sessions."""
+  config, params = loading.load(tiny_weights)
+  plan = live_engine.plan
+  source = live_engine.source(PORTRAIT)
+  state = live_engine.first_state(0)
+  sound = SPEECH[: plan.sound_samples]
+  wish = stream.speech_controls(None, Controls(), 63)
+  after, frames = jax.jit(functools.partial(engine_lib.step, config, plan))(
+    params, state, sound, source, wish
+  )
+  want_state, motions = live_engine.speech(state, sound, source, wish)
+  assert frames.shape == (plan.chunk, 64, 64, 3)
+  assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
+  np.testing.assert_allclose(after.prefix, want_state.prefix, atol=1e-4)
+  for i, frame in enumerate(np.asarray(frames, int)):
+    want = np.asarray(live_engine.frames(source, motions, i), int)[0]
+    assert np.abs(frame - want).max() <= 1
+
+
+def test_frames_in_batches(live_engine, tiny_weights):
+  """Also where the last batch is not full."""
+  device = jax.devices('cpu')[0]
+  config, params = loading.load(tiny_weights)
+  batched = Engine(config, params, device, plan=live_engine.plan, batch=2)
+
+  def video(engine):
+    source = engine.source(PORTRAIT)
+    wish = stream.speech_controls(None, Controls(), 63)
+    session = Session(engine, source, wish)
+    parts = [*session.feed(SPEECH[: 7 * 640]), *session.flush()]
+    assert session.frames == 7
+    return np.concatenate([np.asarray(part, int) for part in parts])
+
+  got, want = video(batched), video(live_engine)
+  assert got.shape == (7, 64, 64, 3)
+  assert np.abs(got - want).max() <= 1
+
+
+def test_stored_programs_start_and_give_the_same(tiny_weights, tmp_path):
+  config, params = loading.load(tiny_weights)
+  device = jax.devices('cpu')[0]
+
+  def make(seed=0):
+    engine = Engine(config, params, device, store=tmp_path)
+    sound = np.zeros(engine.plan.sound_samples, np.float32)
+    wish = stream.speech_controls(None, Controls(), 63)
+    source = engine.source(PORTRAIT)
+    state = engine.first_state(seed)
+    return np.asarray(engine.speech(state, sound, source, wish)[1].exp)
+
+  first = make()
+  (stored,) = tmp_path.glob('*.pickle')
+  with mock.patch.object(Engine, '_compile', side_effect=AssertionError):
+    np.testing.assert_array_equal(make(), first)
+  stored.write_bytes(stored.read_bytes()[:999])
+  np.testing.assert_array_equal(make(), first)  # made anew
+  assert stored.stat().st_size > 999
+
+
+def test_stored_programs_belong_to_their_config(tiny_weights, tmp_path):
+  device = jax.devices('cpu')[0]
+  keys = {
+    executables.key(device, steps, shape)
+    for steps in (1, 2)
+    for shape in ('a', 'b')
+  }
+  assert len(keys) == 4
+  assert executables.load(tmp_path, keys.pop(), device) is None

@@ -1,5 +1,3 @@
-import threading
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +5,12 @@ import pytest
 
 from takin_jax.infer import stream
 from takin_jax.infer.controls import Controls
-from takin_jax.types import SAMPLES_PER_FRAME
-from tests.infer import tiny
+from takin_jax.infer.session import Session
+from takin_jax.infer.stream import StreamConfig
 
 SPEECH = np.random.default_rng(0).uniform(-0.5, 0.5, 45 * 640).astype('f')
+PORTRAIT = np.full((64, 64, 3), 128, np.uint8)
+PLAN = StreamConfig(chunk=20, look_ahead=5, past=3)
 
 
 def blocks(samples: np.ndarray, size: int):
@@ -18,114 +18,136 @@ def blocks(samples: np.ndarray, size: int):
     yield samples[start : start + size]
 
 
+def cut(parts):
+  """All sound windows, and how many frames of each are meant."""
+  cutter = stream.Cutter(PLAN)
+  windows = [(w, PLAN.chunk) for part in parts for w in cutter.feed(part)]
+  return windows + list(cutter.flush())
+
+
 @pytest.mark.parametrize('size', [100, 640, 7_000, 10**6])
 def test_windows_do_not_depend_on_the_blocks(size):
-  got = list(stream.windows(blocks(SPEECH, size), tiny.WINDOW))
-  want = list(stream.windows([SPEECH], tiny.WINDOW))
+  got, want = cut(blocks(SPEECH, size)), cut([SPEECH])
   assert [count for _, count in got] == [20, 20, 5]
   for (a, _), (b, _) in zip(got, want, strict=True):
     np.testing.assert_array_equal(a, b)
 
 
 def test_windows_cover_the_sound_and_what_follows():
-  step = tiny.WINDOW * SAMPLES_PER_FRAME
   padded = np.pad(SPEECH, (0, 10**5))
-  for i, (sound, _) in enumerate(stream.windows([SPEECH], tiny.WINDOW)):
-    np.testing.assert_array_equal(sound, padded[i * step :][: len(sound)])
+  for i, (sound, _) in enumerate(cut([SPEECH])):
+    start = i * PLAN.step_samples
+    np.testing.assert_array_equal(sound, padded[start:][: len(sound)])
+    assert len(sound) == 25 * 640
 
 
 @pytest.mark.parametrize(('samples', 'frames'), [(1, 1), (640, 1), (641, 2)])
 def test_every_sample_has_a_frame(samples, frames):
-  windows = list(stream.windows([SPEECH[:samples]], tiny.WINDOW))
-  assert [count for _, count in windows] == [frames]
+  assert [count for _, count in cut([SPEECH[:samples]])] == [frames]
 
 
-def motions(engine, sound, seed=0, emotion=None):
-  """All motion of some sound, [T, ...], and the last state."""
-  source = engine.source(np.full((64, 64, 3), 128, np.uint8))
+def session(engine, seed=0, emotion=None):
   wish = stream.speech_controls(emotion, Controls(), 63)
-  state = stream.first_state(engine.diffusion, 70, seed)
-  parts = []
-  for window, count in stream.windows([sound], tiny.WINDOW):
-    state, motion = engine.speech(state, window, source, wish)
-    parts.append(np.asarray(motion.to_vector())[:count])
-  return np.concatenate(parts), state
+  return Session(engine, engine.source(PORTRAIT), wish, seed)
+
+
+def listen(this: Session, *parts: np.ndarray) -> np.ndarray:
+  """Motion of some sound and what follows when it ends: [T, 70]."""
+  got = [m for part in parts for m in this.motions(part)]
+  got += this.last_motions()
+  vectors = [np.asarray(m.to_vector())[:count] for m, count in got]
+  return np.concatenate(vectors)
 
 
 def test_one_frame_for_every_640_samples(engine):
-  motion, state = motions(engine, SPEECH)
+  motion = listen(session(engine), SPEECH)
   assert motion.shape == (45, 70)
   assert np.isfinite(motion).all()
-  assert int(state.window) == 3
+
+
+@pytest.mark.parametrize('size', [320, 1_111, 5_000])
+def test_pieces_of_any_size_give_the_same_motion(live_engine, size):
+  """Bit for bit: the stream equals the whole."""
+  whole = listen(session(live_engine), SPEECH)
+  np.testing.assert_array_equal(
+    listen(session(live_engine), *blocks(SPEECH, size)), whole
+  )
 
 
 def test_the_same_seed_gives_the_same_motion(engine):
-  np.testing.assert_array_equal(
-    motions(engine, SPEECH)[0], motions(engine, SPEECH)[0]
-  )
-  assert (motions(engine, SPEECH)[0] != motions(engine, SPEECH, 1)[0]).any()
+  first = listen(session(engine), SPEECH)
+  np.testing.assert_array_equal(first, listen(session(engine), SPEECH))
+  assert (first != listen(session(engine, seed=1), SPEECH)).any()
 
 
 def test_emotion_changes_the_motion(engine):
-  plain = motions(engine, SPEECH)[0]
-  happy = motions(engine, SPEECH, emotion=np.full(63, 0.02, np.float32))[0]
+  plain = listen(session(engine), SPEECH)
+  happy = listen(session(engine, emotion=np.full(63, 0.02, 'f')), SPEECH)
   assert (plain != happy).any()
 
 
-def test_a_window_knows_what_came_before(engine):
-  """The first window passes on its last frames and the end of its sound."""
+def test_nothing_is_heard_beyond_the_look_ahead(live_engine):
+  """Sound after the look-ahead of a frame's chunk cannot change the frame."""
+  plan = live_engine.plan
+  other = SPEECH.copy()
+  first_changed = 5 * plan.step_samples + plan.look_ahead * 640
+  other[first_changed:] *= -0.3
+  a, b = (listen(session(live_engine), sound) for sound in (SPEECH, other))
+  frames = 5 * plan.chunk
+  np.testing.assert_array_equal(a[:frames], b[:frames])
+  assert (a[frames : frames + plan.chunk] != b[frames:][: plan.chunk]).any()
+
+
+def test_a_chunk_knows_what_came_before(engine):
+  """A chunk passes on its last frames and the end of its sound."""
   sound = SPEECH[: 40 * 640]
   other = sound.copy()
   other[: 10 * 640] *= 0.1
-  a, b = motions(engine, sound)[0], motions(engine, other)[0]
+  a, b = (listen(session(engine), x) for x in (sound, other))
   assert (a[20:] != b[20:]).any()
 
 
-def test_the_state_has_one_size(engine):
+def test_going_back_forgets_what_came_since(live_engine):
+  """An interrupted speaker: the rest is as if it had never been said."""
+  half, rest = np.split(SPEECH, [20 * 640])
+  this = session(live_engine)
+  before = [m for m, _ in this.motions(half)]
+  kept = this.snapshot()
+  list(this.feed(rest[::-1].copy()))
+  assert this.frames > kept.frames
+  this.rewind(kept)
+  assert this.frames == kept.frames
+  after = listen(this, rest)
+  whole = listen(session(live_engine), SPEECH)
+  np.testing.assert_array_equal(whole[-len(after) :], after)
+  assert len(before) * live_engine.plan.chunk + len(after) == 45
+
+
+def test_reset_begins_anew(live_engine):
+  this = session(live_engine)
+  first = listen(this, SPEECH)
+  this.reset()
+  np.testing.assert_array_equal(listen(this, SPEECH), first)
+
+
+def test_wishes_may_change_between_chunks(live_engine):
+  this = session(live_engine)
+  plain = listen(session(live_engine), SPEECH)
+  start = [m for m, _ in this.motions(SPEECH[: 20 * 640])]
+  this.wish = stream.speech_controls(None, Controls(pose_scale=0.0), 63)
+  rest = listen(this, SPEECH[20 * 640 :])
+  frames = len(start) * live_engine.plan.chunk
+  assert (plain[frames:, -3:].std(0) > 0).all()
+  np.testing.assert_allclose(rest[:, -3:].std(0), 0, atol=1e-5)
+
+
+def test_the_state_has_one_size(live_engine):
   """However long the sound was."""
-  short, long = (motions(engine, SPEECH[: n * 640])[1] for n in (5, 45))
-  assert jax.tree.map(jnp.shape, short) == jax.tree.map(jnp.shape, long)
-
-
-def test_fetch_starts_a_frame_before_it_waits_for_the_last():
-  started = []
-
-  def frames():
-    for i in range(4):
-      started.append(i)
-      yield jnp.full((2, 2, 3), i)
-
-  fetched = stream.fetch(frames())
-  assert next(fetched)[0, 0, 0] == 0
-  assert started == [0, 1]
-  assert [int(f[0, 0, 0]) for f in fetched] == [1, 2, 3]
-
-
-class Writer:
-  """Remembers what is written, on which thread."""
-
-  def __init__(self, fail_at: int = -1):
-    self.frames, self.sound, self.threads = [], [], set()
-    self.fail_at = fail_at
-
-  def write(self, frame):
-    if len(self.frames) == self.fail_at:
-      raise OSError('disk full')
-    self.threads.add(threading.get_ident())
-    self.frames.append(frame)
-
-  def write_audio(self, samples):
-    self.sound.append(samples)
-
-
-def test_frames_are_encoded_in_order_on_another_thread():
-  writer = Writer()
-  stream.write_all(writer, iter(range(50)), iter('abc'))
-  assert writer.frames == list(range(50))
-  assert writer.sound == list('abc')
-  assert writer.threads.isdisjoint({threading.get_ident()})
-
-
-def test_a_failing_writer_ends_the_work():
-  with pytest.raises(OSError, match='disk full'):
-    stream.write_all(Writer(fail_at=3), iter(range(10**9)), iter(()))
+  this = session(live_engine)
+  sizes = []
+  for _ in range(3):
+    list(this.motions(SPEECH))
+    kept = this.snapshot()
+    sizes.append(jax.tree.map(jnp.shape, kept.state))
+    assert len(kept.waiting) < live_engine.plan.sound_samples
+  assert sizes[0] == sizes[1] == sizes[2]

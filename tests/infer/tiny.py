@@ -55,7 +55,9 @@ def config() -> ConfigDict:
         ),
         denoiser=dict(speech=conformer, motion=conformer),
       ),
-      diffusion=dict(sample_steps=2, window=WINDOW, prefix=PREFIX),
+      diffusion=dict(
+        prediction='v', sample_steps=2, window=WINDOW, prefix=PREFIX
+      ),
     )
   )
 
@@ -107,8 +109,11 @@ def save(folder: pathlib.Path) -> pathlib.Path:
   cfg = config()
   rng = np.random.default_rng(0)
   size = 3 * KEYPOINTS
-  groups = jax.tree.map(
-    lambda x: 0.1 * rng.standard_normal(x.shape),
+  groups = jax.tree_util.tree_map_with_path(
+    # Norms let through what comes in.
+    lambda path, x: (
+      (path[-1].key == 'scale') + 0.1 * rng.standard_normal(x.shape)
+    ),
     jax.eval_shape(lambda: shapes(cfg.model)),
   )
   groups['stats'] = {

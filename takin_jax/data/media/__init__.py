@@ -7,6 +7,8 @@ mono sound; MP4 files. A failure that a user can cause is a MediaError.
 from takin_jax.data.media.audio import SAMPLE_RATE_HZ, iter_audio, read_audio
 from takin_jax.data.media.errors import MediaError
 from takin_jax.data.media.image import read_image
+from takin_jax.data.media.listen import listen
+from takin_jax.data.media.live import open_live
 from takin_jax.data.media.video import FRAME_RATE_HZ, frame_rate, read_frames
 from takin_jax.data.media.writer import VideoWriter
 
@@ -17,6 +19,8 @@ __all__ = [
   'VideoWriter',
   'frame_rate',
   'iter_audio',
+  'listen',
+  'open_live',
   'read_audio',
   'read_frames',
   'read_image',

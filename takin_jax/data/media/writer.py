@@ -153,10 +153,14 @@ class VideoWriter:
       'another folder.'
     )
 
+  def _encoder_options(self) -> dict[str, str]:
+    """Options of libx264."""
+    return {'crf': str(self._crf)}
+
   def _add_streams(self, height: int, width: int) -> None:
     """Both streams are needed before the first packet."""
     video = self._container.add_stream(
-      'libx264', self._fps, options={'crf': str(self._crf)}
+      'libx264', self._fps, options=self._encoder_options()
     )
     video.width, video.height, video.pix_fmt = width, height, 'yuv420p'
     self._video = video
