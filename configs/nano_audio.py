@@ -110,6 +110,7 @@ def get_config() -> ConfigDict:
     dict(
       emotion='neutral',  # when none is asked for
       max_pose_deg=15.0,  # the training people hardly turn further
+      close_lips=True,  # in silence
     )
   )
   return config

@@ -18,15 +18,19 @@ from ml_collections import ConfigDict
 
 
 def get_model() -> ConfigDict:
-  """The values that make HuBERT small: 3.8 M parameters."""
+  """The values that make HuBERT small: 3.5 M parameters."""
   return ConfigDict(
     dict(
-      conv_dims=(48, 96, 128, 128, 192, 192, 192),  # instead of 512 each
+      mel_bands=80,  # read from a spectrum at 100 Hz, not from samples
+      conv_dims=(192, 256),
+      conv_kernels=(3, 2),
+      conv_strides=(1, 2),
       dim=256,
       layers=5,
       heads=4,
       ffn_dim=768,
       pos_kernel=32,  # 0.64 s
+      pos_groups=256,  # one per channel
       dropout=0.1,
     )
   )
@@ -54,16 +58,17 @@ def get_config() -> ConfigDict:
   )
   config.optim = ConfigDict(
     dict(
-      lr=1e-3,
-      schedule='warmup_cosine',
-      warmup_steps=100,
+      lr=1.5e-3,
+      schedule='constant_then_linear',
+      decay_from=0.5,
+      warmup_steps=60,
       b2=0.98,
       weight_decay=1e-2,
       clip_norm=1.0,
       ema_decay=0.998,
     )
   )
-  config.train = ConfigDict(dict(steps=1200, log_every=100))
-  config.eval = ConfigDict(dict(every=600, windows=32))
+  config.train = ConfigDict(dict(steps=3600, log_every=50))
+  config.eval = ConfigDict(dict(every=300, windows=32))
   config.checkpoint = ConfigDict(dict(every=250, keep=2))
   return config

@@ -197,6 +197,7 @@ def speak(job: Job, note: Note) -> Report:
     raise InputError(
       '--stream reads the standard input: leave -a and --realtime out.'
     )
+  media.live_format(job.output)  # before anything is loaded
   plan = live_plan(job)
   model = open_model(job, note)
   engine = model.compile(plan=plan)

@@ -8,7 +8,7 @@ from takin_jax.data.media.audio import SAMPLE_RATE_HZ, iter_audio, read_audio
 from takin_jax.data.media.errors import MediaError
 from takin_jax.data.media.image import read_image
 from takin_jax.data.media.listen import listen
-from takin_jax.data.media.live import open_live
+from takin_jax.data.media.live import live_format, open_live
 from takin_jax.data.media.video import FRAME_RATE_HZ, frame_rate, read_frames
 from takin_jax.data.media.writer import VideoWriter
 
@@ -20,6 +20,7 @@ __all__ = [
   'frame_rate',
   'iter_audio',
   'listen',
+  'live_format',
   'open_live',
   'read_audio',
   'read_frames',

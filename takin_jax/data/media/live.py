@@ -35,6 +35,14 @@ def open_live(target: StrPath, rate: int) -> 'LiveWriter | RawWriter':
   Raises:
     MediaError: another ending, or the file cannot be written.
   """
+  kind = live_format(target)
+  if kind == 'rgb24':
+    return RawWriter(target)
+  return LiveWriter(target, kind, rate)
+
+
+def live_format(target: StrPath) -> str:
+  """FFmpeg's name of the format for a target of `open_live`."""
   name = '.ts' if str(target) == STDOUT else str(target)
   kind = FORMATS.get(os.path.splitext('x' + name)[1].lower())
   if kind is None:
@@ -42,9 +50,7 @@ def open_live(target: StrPath, rate: int) -> 'LiveWriter | RawWriter':
       f'{target} does not end in {", ".join(FORMATS)}: choose one of these '
       'for a live video.'
     )
-  if kind == 'rgb24':
-    return RawWriter(target)
-  return LiveWriter(target, kind, rate)
+  return kind
 
 
 class LiveWriter(VideoWriter):
