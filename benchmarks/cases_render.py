@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from benchmarks import cases
 from benchmarks.cases import Case, Setting, in_our_layout, largest
 from benchmarks.programs import Theirs, compile_ours
-from benchmarks.torch_reference import checkout, renderer as twins_lib
+from benchmarks.torch_reference import checkout
+from benchmarks.torch_reference import renderer as twins_lib
 from benchmarks.torch_reference.blocks import prepare
 from benchmarks.torch_reference.motion import refine
 from takin_jax import renderer

@@ -102,9 +102,9 @@ def best_format(theirs: Theirs) -> tuple[str, bool]:
   """
   if not theirs.modules:
     return 'contiguous', False
-  best = {}
+  best, part = {}, theirs.part or theirs
   for last in (False, True):
-    run = theirs.runner(eager, last)
+    run = part.runner(eager, last)
     best[last] = interleaved({EAGER: run}, runs=3)[EAGER].min
   last = best[True] < best[False]
   return ('channels_last' if last else 'contiguous'), last

@@ -44,25 +44,33 @@ class Ours:
   """An executable of ours, compiled ahead of time.
 
   Attributes:
-    call: runs it, returns arrays on the device.
+    call: starts it, with other arguments if given; arrays on the device.
     cost: of one call; loops count once.
     compile_s: seconds of tracing and compiling.
   """
 
-  call: Callable[[], Any]
+  call: Callable[..., Any]
   cost: Cost
   compile_s: float
 
-  def run(self) -> Any:
-    return jax.block_until_ready(self.call())
+  def run(self, *args: Any) -> Any:
+    return jax.block_until_ready(self.call(*args))
+
+  def costing(self, more: Cost) -> 'Ours':
+    """The same program, whose loops cost this on top."""
+    return dataclasses.replace(self, cost=self.cost + more)
 
 
 def compile_ours(function: Callable[..., Any], *args: Any) -> Ours:
-  """Compiles a pure function for these arguments, as the engine does."""
+  """Compiles a pure function for these arguments, as the engine does.
+
+  Returns:
+    A program that runs with them, or with other ones of the same shapes.
+  """
   start = time.perf_counter()
   program = jax.jit(function).lower(*args).compile()
   seconds = time.perf_counter() - start
-  return Ours(lambda: program(*args), _cost(program), seconds)
+  return Ours(lambda *other: program(*(other or args)), _cost(program), seconds)
 
 
 def traced_cost(function: Callable[..., Any], *args: Any) -> Cost:
@@ -86,11 +94,13 @@ class Theirs:
     inputs: of the callable.
     modules: whose weights may be laid out channels last; none: only sequences
       pass through, which have one layout.
+    part: the part whose speed decides on the layout; None: the whole.
   """
 
   make: Callable[[Wrap], Callable[..., Any]]
   inputs: tuple[Tensor, ...]
   modules: tuple[nn.Module, ...] = ()
+  part: 'Theirs | None' = None
 
   def runner(self, wrap: Wrap, channels_last: bool) -> Callable[[], Any]:
     """The callable to time, without arguments.

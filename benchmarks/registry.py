@@ -1,6 +1,6 @@
 """Block -> how to build both sides of it."""
 
-from benchmarks import cases_render
+from benchmarks import cases_render, cases_speech, cases_whole
 
 BUILDERS = {
   'F': cases_render.appearance,
@@ -8,4 +8,8 @@ BUILDERS = {
   'W': cases_render.warping,
   'G': cases_render.generator,
   'frame': cases_render.frame,
+  'hubert': cases_speech.hubert,
+  'denoiser': cases_speech.denoiser,
+  'audio_motion': cases_speech.audio_motion,
+  'end_to_end': cases_whole.end_to_end,
 }
