@@ -4,8 +4,6 @@ In and out: [B, T, E]. Source: Conformer (arXiv 2005.08100), positions after
 Transformer-XL (arXiv 1901.02860). Layers have the names of our Flax modules.
 """
 
-import functools
-
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
@@ -13,16 +11,13 @@ import torch.nn.functional as F
 from takin_jax.nn.conformer import ConformerConfig
 
 
-@functools.cache
-def relative_positions(
-  frames: int, dim: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
+def relative_positions(frames: int, dim: int, device: torch.device) -> Tensor:
   """Sinusoids of the distances T - 1, ..., -(T - 1): [2T - 1, E]."""
   distance = torch.arange(frames - 1, -frames, -1, device=device)
   at = torch.arange(0, dim, 2, device=device)
   angle = distance[:, None] * torch.pow(10_000.0, -at / dim)
   table = torch.stack([angle.sin(), angle.cos()], -1)
-  return table.flatten(1).to(dtype)
+  return table.flatten(1)
 
 
 class Attention(nn.Module):
@@ -118,12 +113,14 @@ class Conformer(nn.Module):
     for i in range(cfg.layers):
       setattr(self, f'layer_{i}', Layer(cfg))
     self.norm_out = nn.LayerNorm(cfg.dim, eps=cfg.norm_eps)
+    self.register_buffer('positions', torch.empty(0, 0), persistent=False)
 
   def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
     """[B, T, E]; `extra` [L, B, E] is added before each layer."""
-    positions = relative_positions(*x.shape[1:], x.dtype, x.device)
+    if len(self.positions) != 2 * x.shape[1] - 1:  # the first time
+      self.positions = relative_positions(*x.shape[1:], x.device).to(x.dtype)
     for i in range(self.cfg.layers):
       if extra is not None:
         x = x + extra[i, :, None]
-      x = getattr(self, f'layer_{i}')(x, positions)
+      x = getattr(self, f'layer_{i}')(x, self.positions)
     return self.norm_out(x)

@@ -30,3 +30,44 @@ def model() -> dict[str, Any]:
       channels=16, middle_blocks=2, up_channels=(16, 8), upscale=2
     ),
   )
+
+
+def small_model() -> dict[str, Any]:
+  """Config block of the small form, like the shipped model's."""
+  return dict(
+    image_size=SIZE,
+    appearance=dict(
+      input_size=SIZE,
+      patch=2,
+      channels=(8, 16),
+      volume_channels=4,
+      depth=2,
+      blocks_2d=1,
+      blocks_3d=0,
+      strided=True,
+      batch_norm=False,
+      skip_channels=4,
+    ),
+    motion=dict(
+      input_size=SIZE // 2,
+      num_kp=5,
+      num_points=4,
+      widths=(8, 8, 16, 16),
+      hidden=16,
+    ),
+    warping=dict(compress=2, fold_depth=True, widths=(8, 24, 16)),
+    generator=dict(
+      channels=16, middle_blocks=1, up_channels=(8, 8), upscale=1, blend=True
+    ),
+  )
+
+
+SPEECH = dict(
+  conv_dims=(8,) * 7, dim=32, layers=2, heads=2, ffn_dim=48, pos_kernel=16
+)
+_CONFORMER = dict(dim=16, heads=2, ffn_dim=24, kernel=5)
+DENOISER = dict(
+  motion_dim=20,
+  speech=dict(_CONFORMER, layers=1),
+  motion=dict(_CONFORMER, layers=2),
+)
