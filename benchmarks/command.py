@@ -160,6 +160,9 @@ def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
     (EAGER,) if args.quick else (EAGER, COMPILE),
     _peaks(args, hardware.peaks(results['device'], args.dtype)),
   )
+  if warning := hardware.busy():
+    print(f'compare: {warning}', file=sys.stderr)
+    results['warning'] = warning
   print(table.head(results))
   rows = results['rows'] = []
   try:

@@ -110,6 +110,19 @@ def torch_device(device: jax.Device) -> torch.device:
   return torch.device('cuda', device.local_hardware_id or device.id)
 
 
+def busy() -> str:
+  """A sentence if others compute on this machine now; '' if not."""
+  if not hasattr(os, 'getloadavg'):
+    return ''
+  load = os.getloadavg()[0]
+  if load < 0.5:
+    return ''
+  return (
+    f'This machine is busy (load {load:.1f}): other work slows both sides, '
+    'PyTorch on a CPU most, so these times are worth little.'
+  )
+
+
 def header(device: jax.Device) -> dict[str, Any]:
   """The head of a results file."""
   return {
