@@ -8,6 +8,7 @@ ships, with its trained weights.
 from collections.abc import Callable
 import dataclasses
 from pathlib import Path
+import tempfile
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from torch import Tensor
 from benchmarks.programs import Ours, Theirs
 from takin_jax import weights
 from takin_jax.config import load_config
+from takin_jax.infer import loading
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 SIZES = ('nano', 'full')
@@ -88,6 +90,23 @@ def load_model(size: str) -> tuple[dict[str, Any], dict[str, Any]]:
   model = {**motion, **audio['model'], 'image_size': 256}
   diffusion = {**audio['diffusion'], 'sample_steps': 10}
   return {'model': model, 'diffusion': diffusion}, {}
+
+
+def for_inference(
+  config: dict[str, Any], params: dict[str, Any], dtype: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+  """The block `model` and parameters as inference loads them from a folder.
+
+  Args:
+    config: has the block `model`.
+    params: float32 parameters by group, with statistics.
+    dtype: compute type.
+  """
+  with tempfile.TemporaryDirectory() as parent:
+    folder = Path(parent) / 'weights'
+    weights.save(folder, config, params, np.float32)
+    config, params = loading.load(folder, dtype=dtype)
+  return config.model.to_dict(), params
 
 
 def in_our_layout(x: Tensor) -> np.ndarray:

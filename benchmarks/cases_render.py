@@ -50,8 +50,9 @@ class Renderer:
       twins, params = twins_lib.random_pair(model, _SEED)
     if setting.liveportrait:
       twins = _their_checkout(setting.liveportrait, twins)
-    model, params = renderer.fold(model, params)
-    self.model = {**model, 'dtype': setting.dtype}
+    self.model, params = cases.for_inference(
+      {'model': model}, params, setting.dtype
+    )
     self.params = setting.put(params)
     self.twins = {
       name: prepare(twin).to(setting.torch_device, setting.torch_dtype)

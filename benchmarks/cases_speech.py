@@ -24,7 +24,6 @@ from benchmarks.torch_reference.denoiser import (
   sample_motion as their_sampler,
 )
 from benchmarks.torch_reference.weights import load_named, load_ours, to_ours
-from takin_jax import renderer
 from takin_jax.config import build
 from takin_jax.convert import hubert as hubert_tables
 from takin_jax.diffusion.motion import sample_motion
@@ -66,7 +65,7 @@ class Speech:
     )
     encoder, denoiser, params = _pair(model, params)
     self.mean, self.std = params.pop('stats')
-    model, params = renderer.fold(model, params)
+    model, params = cases.for_inference({'model': model}, params, setting.dtype)
     self.hubert_cfg = build(HubertConfig, model['speech'])
     dtype = jnp.dtype(setting.dtype)
     self.hubert = Hubert(self.hubert_cfg, dtype)

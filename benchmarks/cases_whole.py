@@ -20,7 +20,7 @@ from benchmarks.cases_speech import Speech
 from benchmarks.programs import Ours, Theirs, compile_ours
 from benchmarks.torch_reference.keypoints import transform
 from takin_jax import renderer
-from takin_jax.infer.stream import fetch
+from takin_jax.infer.output import fetch
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.types import Motion
 
@@ -56,7 +56,7 @@ def _ours(r: Renderer, s: Speech, count: int) -> Ours:
 
   def frame(params: Any, source: Any, kp: jax.Array, i: jax.Array) -> jax.Array:
     kp = jax.lax.dynamic_slice_in_dim(kp, i, 1)
-    image = renderer.render(r.model, params, source, kp)[0]
+    image = renderer.render(r.model, params, source, kp)
     return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
 
   first = compile_ours(motion, s.params, s.wave, r.source.kp)

@@ -1,20 +1,22 @@
-"""HuBERT: transformers' own, with the sizes of our config."""
+"""HuBERT: transformers' own, with the sizes of our config.
+
+Small encoders of ours may read a spectrum instead of samples; then only the
+front end is replaced.
+"""
 
 import torch
 from torch import Tensor, nn
+import torch.nn.functional as F
 import transformers
 
 from takin_jax.models.hubert import HubertConfig
+from takin_jax.ops import mel
+
+_FLOOR = 1e-2  # of the power, as `ops/mel.py` has it
 
 
 def build(cfg: HubertConfig) -> transformers.HubertModel:
-  """transformers' model of these sizes, with its initial weights.
-
-  Raises:
-    ValueError: for the option that no published model has.
-  """
-  if cfg.mel_bands:
-    raise ValueError("transformers' HuBERT reads samples, not a spectrum.")
+  """transformers' model of these sizes, with its initial weights."""
   sizes = transformers.HubertConfig(
     hidden_size=cfg.dim,
     num_hidden_layers=cfg.layers,
@@ -30,7 +32,54 @@ def build(cfg: HubertConfig) -> transformers.HubertModel:
     do_stable_layer_norm=cfg.norm_first,
     layer_norm_eps=cfg.norm_eps,
   )
-  return transformers.HubertModel(sizes)
+  model = transformers.HubertModel(sizes)
+  if cfg.mel_bands:
+    layers = model.feature_extractor.conv_layers
+    model.feature_extractor = SpectrumExtractor(cfg, layers)
+  return model
+
+
+class SpectrumExtractor(nn.Module):
+  """[B, S] sound -> log-mel spectrum -> transformers' convolutions.
+
+  Args:
+    cfg: sizes.
+    conv_layers: transformers' layers; the first one is made wider.
+  """
+
+  def __init__(self, cfg: HubertConfig, conv_layers: nn.ModuleList):
+    super().__init__()
+    self.padding = cfg.padding
+    conv_layers[0].conv = nn.Conv1d(
+      cfg.mel_bands,
+      cfg.conv_dims[0],
+      cfg.conv_kernels[0],
+      cfg.conv_strides[0],
+      bias=cfg.conv_bias,
+    )
+    self.conv_layers = conv_layers
+    # Not buffers: they stay float32 whatever the compute type.
+    self.window = torch.hann_window(mel.WINDOW)
+    self.filters = torch.from_numpy(mel.mel_filters(cfg.mel_bands).T.copy())
+
+  def forward(self, wave: Tensor) -> Tensor:
+    self.window = self.window.to(wave.device)
+    self.filters = self.filters.to(wave.device)
+    wave = F.pad(wave, (self.padding, self.padding))
+    spectrum = torch.stft(
+      wave,
+      mel.WINDOW,
+      mel.HOP,
+      window=self.window,
+      center=False,
+      return_complex=True,
+    )
+    power = spectrum.real.square() + spectrum.imag.square()
+    x = 0.2 * torch.log(self.filters @ power + _FLOOR)
+    x = x.to(self.conv_layers[0].conv.weight.dtype)
+    for layer in self.conv_layers:
+      x = layer(x)
+    return x
 
 
 @torch.no_grad()
@@ -53,14 +102,15 @@ class States(nn.Module):
 
   def __init__(self, model: transformers.HubertModel, cfg: HubertConfig):
     super().__init__()
-    self.model, self.normalize = model, cfg.normalize
+    self.model, self.cfg = model, cfg
 
   def forward(self, wave: Tensor) -> Tensor:
-    if self.normalize:
+    if self.cfg.normalize:
       var, mean = torch.var_mean(wave, -1, correction=0, keepdim=True)
       wave = (wave - mean) * torch.rsqrt(var + 1e-7)
-    dtype = self.model.feature_projection.projection.weight.dtype
-    out = self.model(wave.to(dtype), output_hidden_states=True)
+    if not self.cfg.mel_bands:
+      wave = wave.to(self.model.feature_projection.projection.weight.dtype)
+    out = self.model(wave, output_hidden_states=True)
     # The last hidden state of transformers 5 lacks the final norm.
     states = (*out.hidden_states[:-1], out.last_hidden_state)
     return torch.stack(states).float()

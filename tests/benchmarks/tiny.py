@@ -71,3 +71,11 @@ DENOISER = dict(
   speech=dict(_CONFORMER, layers=1),
   motion=dict(_CONFORMER, layers=2),
 )
+# As the shipped encoder: from a log-mel spectrum, positions per channel.
+SPECTRUM = dict(
+  mel_bands=10,
+  conv_dims=(12, 16),
+  conv_kernels=(3, 2),
+  conv_strides=(1, 2),
+  pos_groups=32,
+)
