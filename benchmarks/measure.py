@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 import dataclasses
 import gc
 from typing import Any
+import warnings
 
 import jax
 import torch
@@ -63,7 +64,9 @@ def measure(
     note(f'{block}: torch.compile')
     try:
       compiled = case.theirs.runner(compiler(setting.torch_device), last)
-      outputs[COMPILE] = compiled()
+      with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # about transformers' own code
+        outputs[COMPILE] = compiled()
       sides[COMPILE] = compiled
     except Exception as error:  # its many parts fail in many types of error
       reason = str(error).strip().splitlines() or [type(error).__name__]
