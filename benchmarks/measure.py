@@ -50,51 +50,50 @@ def measure(
     build: makes both sides.
     setting: where and how it runs.
     plan: how to measure.
-    note: called with what the user should know meanwhile.
+    note: told what happens.
 
   Yields:
     One row per baseline that runs.
   """
   note(f'{block}: building and compiling')
   case = build(setting)
+  cost = case.ours.cost
   name, last = best_format(case.theirs)
   sides = {JAX: case.ours.run, EAGER: case.theirs.runner(eager, last)}
   outputs = {EAGER: sides[EAGER]()}
   if COMPILE in plan.baselines:
     note(f'{block}: torch.compile')
+    wrap = compiler(setting.torch_device)
     try:
-      compiled = case.theirs.runner(compiler(setting.torch_device), last)
-      with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # about transformers' own code
-        outputs[COMPILE] = compiled()
-      sides[COMPILE] = compiled
+      outputs[COMPILE], sides[COMPILE] = _first(case.theirs.runner(wrap, last))
     except Exception as error:  # its many parts fail in many types of error
       reason = str(error).strip().splitlines() or [type(error).__name__]
       note(f'{block}: torch.compile fails: {reason[0][:200]}')
   ours = case.ours.run()
   differences = {k: case.difference(ours, x) for k, x in outputs.items()}
-  del ours, outputs
   with tqdm.tqdm(desc=block, unit='run', disable=None, leave=False) as bar:
     times = interleaved(sides, plan.runs, bar.update)
   for baseline, difference in differences.items():
-    if baseline in plan.baselines:
-      yield {
-        'block': block,
-        'size': setting.size,
-        'dtype': setting.dtype,
-        'baseline': baseline,
-        **_compared(times[JAX], times[baseline]),
-        'max_abs_diff': difference,
-        'flop': case.ours.cost.flop,
-        'roofline_share': roofline_share(
-          case.ours.cost, times[JAX].median, plan.peaks
-        ),
-        'memory_format': name,
-        'jax_compile_s': round(case.ours.compile_s, 2),
-        **case.notes,
-      }
-  del case, sides, times
+    yield {
+      **dict(block=block, size=setting.size, dtype=setting.dtype),
+      'baseline': baseline,
+      **_compared(times[JAX], times[baseline]),
+      'max_abs_diff': difference,
+      'flop': cost.flop,
+      'roofline_share': roofline_share(cost, times[JAX].median, plan.peaks),
+      'memory_format': name,
+      'jax_compile_s': round(case.ours.compile_s, 2),
+      **case.notes,
+    }
+  del case, sides, times, ours, outputs
   free()
+
+
+def _first(run: Callable[[], Any]) -> tuple[Any, Callable[[], Any]]:
+  """Output of the first run, in which torch compiles, and the callable."""
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # about transformers' own code
+    return run(), run
 
 
 def best_format(theirs: Theirs) -> tuple[str, bool]:
