@@ -55,14 +55,13 @@ def measure(
   Yields:
     One row per baseline that runs.
   """
-  note(f'{block}: building and compiling')
+  note(f'{block}: building, compiling, measuring')
   case = build(setting)
   cost = case.ours.cost
   name, last = best_format(case.theirs)
   sides = {JAX: case.ours.run, EAGER: case.theirs.runner(eager, last)}
   outputs = {EAGER: sides[EAGER]()}
   if COMPILE in plan.baselines:
-    note(f'{block}: torch.compile')
     wrap = compiler(setting.torch_device)
     try:
       outputs[COMPILE], sides[COMPILE] = _first(case.theirs.runner(wrap, last))
