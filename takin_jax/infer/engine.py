@@ -17,14 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax import compilation, renderer
+from takin_jax import compilation
 from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.infer import executables, stream
-from takin_jax.infer.controls import Controls, drive
+from takin_jax.infer import executables, programs, stream
+from takin_jax.infer.controls import Controls
 from takin_jax.infer.errors import InputError
 from takin_jax.infer.stream import StreamConfig
-from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
@@ -38,101 +37,6 @@ GROUPS = {
   'motion': ('motion',),
   'reenact': ('motion', 'warping', 'generator'),
 }
-
-
-def encode_source(config: Any, params: Params, image: jax.Array) -> Source:
-  """[H, W, 3] uint8 portrait -> all that is computed once for it."""
-  return renderer.encode_source(config.model, params, _to_float(image))
-
-
-def read_motion(config: Any, params: Params, image: jax.Array) -> Motion:
-  """[H, W, 3] uint8 driving frame -> its motion [1, ...]."""
-  return renderer.extract_motion(config.model, params, _to_float(image))[1]
-
-
-def frames(
-  config: Any,
-  count: int,
-  params: Params,
-  source: Source,
-  motions: Motion,
-  first: jax.Array,
-) -> jax.Array:
-  """`count` frames from number `first` on, as [count, H, W, 3] uint8.
-
-  Args:
-    config: has the block `model`.
-    count: frames per call.
-    params: the renderer's groups.
-    source: the portrait.
-    motions: [T, ...].
-    first: [], at most T - count.
-  """
-  motions = jax.tree.map(
-    lambda x: jax.lax.dynamic_slice_in_dim(x, first, count), motions
-  )
-
-  def render(kp: jax.Array) -> jax.Array:
-    image = renderer.render(config.model, params, source, kp[None])[0]
-    return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
-
-  kp = transform_keypoints(source.kp, motions)
-  return render(kp[0])[None] if count == 1 else jax.vmap(render)(kp)
-
-
-def step(
-  config: Any,
-  plan: StreamConfig,
-  params: Params,
-  state: stream.SpeechState,
-  sound: jax.Array,
-  source: Source,
-  wish: stream.SpeechControls,
-) -> tuple[stream.SpeechState, jax.Array]:
-  """Sound to pictures in one pure function, for example to serve many at once.
-
-  Arguments as in `stream.speech_step`, and the renderer's groups.
-
-  Returns:
-    The state for the next chunk, and its frames [chunk, H, W, 3] uint8.
-  """
-  args = (params, state, sound, source, wish)
-  state, motions = stream.speech_step(config, plan, *args)
-
-  def one(i: jax.Array) -> jax.Array:
-    return frames(config, 1, params, source, motions, i)[0]
-
-  return state, jax.lax.map(one, jnp.arange(plan.chunk))
-
-
-def reenact(
-  config: Any,
-  params: Params,
-  source: Source,
-  first: Motion,
-  image: jax.Array,
-  controls: Controls,
-) -> jax.Array:
-  """The portrait with the motion of a driving frame.
-
-  Args:
-    config: has the block `model`.
-    params: the renderer's groups.
-    source: the portrait.
-    first: motion of the driving video's first frame.
-    image: [H, W, 3] uint8 driving frame.
-    controls: relative or absolute motion, scales and limits.
-
-  Returns:
-    [1, H, W, 3] uint8.
-  """
-  motion = read_motion(config, params, image)
-  motion = drive(source.motion, first, motion, controls)
-  return frames(config, 1, params, source, motion, jnp.int32(0))
-
-
-def _to_float(image: jax.Array) -> jax.Array:
-  return image[None].astype(jnp.float32) / 255.0
 
 
 def pick_device(name: str = 'auto') -> jax.Device:
@@ -267,24 +171,25 @@ class Engine:
   def _compile(self) -> dict[str, Any]:
     """Traces the programs one after the other, compiles them side by side."""
     try:
-      programs = self._trace_all()
+      traced = self._trace_all()
     except (flax.errors.FlaxError, ValueError) as error:
       raise InputError(
         f'The weights do not fit their config {self.config.name!r}: '
         f'{str(error).splitlines()[0]}'
       ) from error
     with concurrent.futures.ThreadPoolExecutor() as pool:
-      compiled = pool.map(lambda p: p.lower().compile(), programs.values())
-      return dict(zip(programs, compiled, strict=True))
+      compiled = pool.map(lambda p: p.lower().compile(), traced.values())
+      return dict(zip(traced, compiled, strict=True))
 
   def _trace_all(self) -> dict[str, Any]:
     image = jax.ShapeDtypeStruct((self.size_px, self.size_px, 3), jnp.uint8)
-    encode = self._trace('source', self._bound(encode_source), image)
+    encode = self._trace('source', self._bound(programs.encode_source), image)
     source = encode.out_info
     if self._video:
-      read = self._trace('motion', self._bound(read_motion), image)
+      read = self._trace('motion', self._bound(programs.read_motion), image)
       args = (read.out_info, image, jax.tree.map(np.float32, Controls()))
-      make = self._trace('reenact', self._bound(reenact), source, *args)
+      reenact = self._bound(programs.reenact)
+      make = self._trace('reenact', reenact, source, *args)
       return {'source': encode, 'motion': read, 'reenact': make}
     exp_dim = self._params['stats']['mean'].shape[0] - 7
     speech = self._trace(
@@ -297,7 +202,7 @@ class Engine:
     )
     make = self._trace(
       'frames',
-      functools.partial(frames, self.config, self.batch),
+      functools.partial(programs.frames, self.config, self.batch),
       source,
       speech.out_info[1],
       np.int32(0),

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from takin_jax import renderer
-from takin_jax.infer import engine as engine_lib
-from takin_jax.infer import executables, loading, stream
+from takin_jax.infer import executables, loading, programs, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.errors import InputError
@@ -94,7 +93,7 @@ def test_the_pure_step_equals_the_programs(live_engine, tiny_weights):
   state = live_engine.first_state(0)
   sound = SPEECH[: plan.sound_samples]
   wish = stream.speech_controls(None, Controls(), 63)
-  after, frames = jax.jit(functools.partial(engine_lib.step, config, plan))(
+  after, frames = jax.jit(functools.partial(programs.step, config, plan))(
     params, state, sound, source, wish
   )
   want_state, motions = live_engine.speech(state, sound, source, wish)
