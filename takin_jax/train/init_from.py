@@ -9,6 +9,7 @@ import numpy as np
 from takin_jax import weights
 from takin_jax.train import checkpoint
 from takin_jax.train.state import Params
+from takin_jax.train.steps import STATS
 
 
 def load_groups(name_or_dir: str) -> Params:
@@ -48,10 +49,12 @@ def replace_groups(params: Params, sources: Iterable[str]) -> Params:
       if name not in groups or name not in params:
         where = path if name not in groups else 'this run'
         raise ValueError(f'There is no parameter group {name!r} in {where}.')
-      _check_group(f'{path}:{name}', groups[name], params[name])
-      params[name] = jax.tree.map(
-        lambda x: np.asarray(x, np.float32), groups[name]
-      )
+      given = groups[name]
+      if name == STATS:  # of modules that both sides have
+        ours = {k: v for k, v in params[name].items() if k not in groups}
+        given = ours | {k: v for k, v in given.items() if k in params}
+      _check_group(f'{path}:{name}', given, params[name])
+      params[name] = jax.tree.map(lambda x: np.asarray(x, np.float32), given)
   return params
 
 

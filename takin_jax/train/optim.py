@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 import dataclasses
+from typing import Any
 
 import optax
+
+from takin_jax.config import build
 
 # Groups that hold facts, not weights: without gradients.
 FACTS = ('stats', 'emotions', 'batch_stats')
@@ -24,6 +27,10 @@ class OptimConfig:
     ema_decay: of the moving average of the parameters.
     freeze: parameter groups that stay as they are.
     lr_scale: factor on the learning rate by parameter group.
+    separate: parameter groups with an optimiser of their own (moments,
+      clipping, schedule), and what it does differently from this block, such
+      as `dict(discriminator=dict(lr=2e-4))`. Groups that a run lacks are
+      passed over, so that one weight switches an adversary off.
   """
 
   lr: float = 1e-3
@@ -38,6 +45,9 @@ class OptimConfig:
   ema_decay: float = 0.998
   freeze: tuple[str, ...] = ()
   lr_scale: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  separate: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def make_schedule(cfg: OptimConfig, steps: int) -> optax.Schedule:
@@ -78,7 +88,27 @@ def frozen_groups(cfg: OptimConfig, groups: Iterable[str]) -> frozenset[str]:
 def make_optimizer(
   cfg: OptimConfig, steps: int
 ) -> optax.GradientTransformation:
-  """AdamW with clipping for the trained groups of a run of `steps` steps."""
+  """The optimiser of the trained groups for a run of `steps` steps.
+
+  Raises:
+    ValueError: for an unknown schedule, or an unknown key in `separate`.
+  """
+  if not cfg.separate:
+    return _adamw(cfg, steps)
+  shared = dataclasses.asdict(cfg) | {'separate': {}}
+  parts = {'': _adamw(cfg, steps)}
+  for name, changes in cfg.separate.items():
+    own = build(OptimConfig, shared | dict(changes.items()))
+    parts[name] = _adamw(own, steps)
+
+  def labels(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: name if name in parts else '' for name in params}
+
+  return optax.partition(parts, labels)
+
+
+def _adamw(cfg: OptimConfig, steps: int) -> optax.GradientTransformation:
+  """AdamW with clipping."""
   clip = cfg.clip_norm
   return optax.chain(
     optax.clip_by_global_norm(clip) if clip else optax.identity(),

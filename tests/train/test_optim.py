@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from takin_jax.train import optim
@@ -51,3 +52,25 @@ def test_step_scales_groups_and_averages():
   np.testing.assert_allclose(state.params['slow'], 0.99, atol=1e-6)
   np.testing.assert_allclose(state.ema['fast'], 0.91, atol=1e-6)
   assert float(metrics['grad_norm']) == pytest.approx(2.0)
+
+
+def test_a_group_with_an_optimiser_of_its_own():
+  cfg = optim.OptimConfig(
+    lr=0.1,
+    schedule='constant',
+    clip_norm=1.0,
+    separate={'judge': {'lr': 0.01, 'clip_norm': 0.0}, 'absent': {'lr': 1.0}},
+  )
+  params = {'maker': jnp.ones(2), 'judge': jnp.ones(2)}
+  tx = optim.make_optimizer(cfg, 10)
+  grads = {'maker': jnp.full(2, 1e3), 'judge': jnp.full(2, 7.0)}
+  updates, state = jax.jit(tx.update)(grads, tx.init(params), params)
+  np.testing.assert_allclose(updates['maker'], -0.1, rtol=1e-5)
+  np.testing.assert_allclose(updates['judge'], -0.01, rtol=1e-5)
+  # Each clips by its own norm: 2 values of 1e3 become 0.5^0.5, 7 stays.
+  moments = {k: optax.tree.get(v, 'mu') for k, v in state.inner_states.items()}
+  np.testing.assert_allclose(moments['']['maker'], 0.1 * 0.5**0.5, rtol=1e-5)
+  np.testing.assert_allclose(moments['judge']['judge'], 0.7, rtol=1e-5)
+  with pytest.raises(ValueError, match='learning_rate'):
+    separate = {'judge': {'learning_rate': 1.0}}
+    optim.make_optimizer(optim.OptimConfig(separate=separate), 10)
