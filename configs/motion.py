@@ -8,11 +8,20 @@ Fine-tunes converted weights, or trains from scratch without `init_from`:
 
 Records: takin_jax.data.prepare with --size 512. Hardware: the paper (Takin-ADA,
 arXiv 2410.14283) trains 8 days on 8 A800. Time and scores: not yet measured.
-Not in this trainer: the adversarial loss (models/discriminator.py and
-losses/adversarial.py have its parts) and the face-identity loss.
+docs/landmarks.png shows the landmarks that guide keypoints. Not in this
+trainer: LivePortrait's losses of face regions and of identity.
 """
 
 from ml_collections import ConfigDict
+
+# Landmarks of MediaPipe's face mesh. The first ten carry expression.
+LANDMARKS = (
+  *(61, 291, 0, 17, 13, 14),  # mouth corners, outer and inner lips
+  *(159, 145, 386, 374),  # lids: right upper and lower, left
+  *(468, 473, 33, 263),  # irises, outer eye corners
+  *(105, 334, 1, 152),  # brows, nose tip, chin
+  *(234, 454, 10),  # cheeks, forehead
+)
 
 
 def get_model() -> ConfigDict:
@@ -24,6 +33,7 @@ def get_model() -> ConfigDict:
       motion=dict(input_size=256, num_kp=21),
       warping=dict(),
       generator=dict(upscale=2),  # 2: 512 pixels, 1: 256
+      discriminator=dict(block_expansion=32, num_blocks=4),  # training only
     )
   )
 
@@ -40,20 +50,28 @@ def get_config() -> ConfigDict:
       size_px=512,  # F and M reduce to 256; G makes 512
       jitter=0.1,  # colours
       hard=0.0,  # two random frames of one clip
+      others=1,  # more pictures of the person, for the canonical loss
     )
   )
   config.model = get_model()
   config.loss = ConfigDict(
     dict(
       l1=0.0,
-      perceptual=10.0,  # VGG-16
-      perceptual_px=256,  # of a crop
+      perceptual=0.0,  # of a crop
+      pyramid=10.0,  # VGG-16 at four scales
+      gan=1.0,  # hinge, patch discriminator
+      feature_matching=10.0,
+      gan_px=512,  # it sees whole pictures
       mouth=0.0,  # no extra weight of regions
       eyes=0.0,
       landmark=10.0,  # Takin eq. 2
+      wing=False,  # True: LivePortrait's wing function instead of Huber's
+      landmark_indices=LANDMARKS,
+      landmark_keypoints=tuple(range(21)),  # the keypoints that they guide
       canonical=1.0,  # Takin eq. 1
       equivariance=10.0,
       keypoint_prior=10.0,
+      prior_distance=1e-3,  # squared; guided keypoints keep their distances
       head_pose=0.2,  # per degree
       deformation=5.0,
       teacher_share=0.0,  # keypoints are the extractor's own
@@ -69,6 +87,7 @@ def get_config() -> ConfigDict:
       b2=0.999,
       clip_norm=1.0,
       ema_decay=0.9999,
+      separate=dict(discriminator=dict(lr=2e-4)),  # its own optimiser
     )
   )
   config.train = ConfigDict(

@@ -39,15 +39,21 @@ def _motion() -> ConfigDict:
         blend=True,
         kp_hidden=8,
       ),
+      discriminator=dict(block_expansion=4, num_blocks=2),
     )
   )
-  config.data = ConfigDict(dict(records='records', batch_size=4, size_px=64))
+  config.data = ConfigDict(
+    dict(records='records', batch_size=4, size_px=64, others=1)
+  )
   config.loss = ConfigDict(
     dict(
       l1=2.0,
       perceptual=0.0,  # needs no downloaded network
+      gan=0.1,
+      feature_matching=1.0,
       landmark=5.0,
       canonical=0.2,
+      equivariance=2.0,
       head_pose=0.03,
       teacher_share=0.5,
     )
@@ -94,6 +100,8 @@ def get_config(stage: str = 'motion') -> ConfigDict:
   config.optim = ConfigDict(
     dict(lr=2e-3, schedule='warmup_cosine', warmup_steps=5)
   )
+  if stage == 'motion':
+    config.optim.separate = ConfigDict(dict(discriminator=dict(b1=0.5)))
   config.train = ConfigDict(dict(steps=40, log_every=10))
   config.eval = ConfigDict(dict(every=0))
   config.checkpoint = ConfigDict(dict(every=20, keep=1))

@@ -14,7 +14,7 @@ from takin_jax.train import audio_task
 from takin_jax.train.optim import OptimConfig, make_optimizer
 from takin_jax.train.task import task_for
 
-CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
+CONFIGS = sorted((Path(__file__).parents[1] / 'configs').rglob('*.py'))
 DATA = {'motion': PairConfig, 'speech': SpeechConfig, 'audio': WindowConfig}
 
 

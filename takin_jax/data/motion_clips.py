@@ -12,8 +12,8 @@ import os
 
 import numpy as np
 
-from takin_jax.data import pipeline, records
-from takin_jax.data.pipeline import ClipGeometry
+from takin_jax.data import records
+from takin_jax.data.clip_geometry import ClipGeometry, load_geometry
 
 EXP_DIM = 63
 # Lowest and highest scale, translation (x, y, z) and angles that are kept.
@@ -67,14 +67,14 @@ def load_clips(
   """
   clips = []
   paths = records.clip_paths(folder)
-  for path, clip in zip(paths, pipeline.load_geometry(folder), strict=True):
+  for path, clip in zip(paths, load_geometry(folder), strict=True):
     if clip.meta.get('split', 'train') != split or len(clip.found) < 2:
       continue
     audio = records.read_head(path).audio
     clips.append(
       MotionClip(
         id=clip.id,
-        person=clip.meta.get('person') or clip.id,
+        person=clip.person,
         emotion=clip.meta.get('emotion') or '-',
         speech=clip.meta.get('speech') in (True, 'yes') and len(audio) > 0,
         motion=_motion(clip),

@@ -1,8 +1,9 @@
 """Pairs of frames of one clip, for stage 1.
 
 In: records of `takin_jax.data.prepare`. Out: batches of numpy arrays: two
-pictures, and for both the teacher's geometry (from landmarks and pose matrix).
-A pair is a pure function of (seed, index), so a position is one number.
+pictures, for both the teacher's geometry (from landmarks and pose matrix), and
+if wanted more pictures of the person from any clip. A pair is a pure function
+of (seed, index), so a position is one number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,8 @@ import grain
 import numpy as np
 
 from takin_jax.config import build
-from takin_jax.data import endless, geometry, records
+from takin_jax.data import endless, records
+from takin_jax.data.clip_geometry import load_geometry
 
 # The keypoint that takes the place of each one in a mirrored face.
 FLIP = np.array(
@@ -38,6 +40,7 @@ class PairConfig:
     clip_power: a clip is drawn with probability ~ frames ** clip_power.
     hard: share of pairs that are chosen to differ in mouth or lids.
     candidates: driving frames among which such a pair is chosen.
+    others: more pictures of the person, from the same or other clips.
     flip: share of mirrored pairs.
     jitter: strength of the colour jitter, e.g. 0.1; 0: none.
     threads: that decode.
@@ -52,6 +55,7 @@ class PairConfig:
   clip_power: float = 0.5
   hard: float = 0.5
   candidates: int = 6
+  others: int = 0
   flip: float = 0.5
   jitter: float = 0.0
   threads: int = 2
@@ -60,70 +64,17 @@ class PairConfig:
   crop: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
-class ClipGeometry:
-  """What the teacher knows about the frames of one clip.
-
-  Attributes:
-    id: name of the record.
-    meta: its `meta`.
-    kp: [21, 3] canonical keypoints of the person.
-    frames: by name `x` [T, 21, 3], z measured from the rigid points, `exp`,
-      `scale`, `t`, `pose` (degrees), `lids` [T, 1] and `lips` [T, 1].
-    found: [F] numbers of the frames that show a face.
-  """
-
-  id: str
-  meta: dict[str, Any]
-  kp: np.ndarray
-  frames: dict[str, np.ndarray]
-  found: np.ndarray
-
-
-def load_geometry(folder: str | os.PathLike[str]) -> list[ClipGeometry]:
-  """The geometry of all clips; canonical keypoints are shared by a person."""
-  heads = [records.read_head(p) for p in records.clip_paths(folder)]
-  points = [geometry.keypoints(h.landmarks) for h in heads]
-  poses = [geometry.pose_deg(h.pose_matrix) for h in heads]
-  persons: dict[str, list[int]] = {}
-  for i, head in enumerate(heads):
-    persons.setdefault(head.meta.get('person') or head.id, []).append(i)
-  kps = {}
-  for person, clips in persons.items():
-    x = np.concatenate([points[i][heads[i].found] for i in clips])
-    pose = np.concatenate([poses[i][heads[i].found] for i in clips])
-    kps[person] = geometry.motion_from_keypoints(x, pose)['kp']
-  return [
-    _clip_geometry(h, x, pose, kps[h.meta.get('person') or h.id])
-    for h, x, pose in zip(heads, points, poses, strict=True)
-  ]
-
-
-def _clip_geometry(
-  head: records.ClipHead, x: np.ndarray, pose: np.ndarray, kp: np.ndarray
-) -> ClipGeometry:
-  motion = geometry.motion_from_keypoints(x, pose, kp)
-  x = x.copy()
-  x[..., 2] -= x[:, geometry.RIGID, 2].mean(1, keepdims=True)
-  frames = {
-    'x': x,
-    'exp': motion['exp'],
-    'scale': motion['scale'],
-    't': motion['t'],
-    'pose': motion['pose_deg'],
-    'lids': geometry.eye_opening(head.landmarks)[:, None],
-    'lips': geometry.lip_opening(head.landmarks)[:, None],
-  }
-  frames = {k: np.asarray(v, np.float32) for k, v in frames.items()}
-  found = np.flatnonzero(head.found)
-  return ClipGeometry(head.id, head.meta, motion['kp'], frames, found)
-
-
 class _Pairs:
   """Clips of one split: makes a sample of two frames of a clip."""
 
-  def __init__(self, folder: str | os.PathLike[str], split: str, size_px: int):
-    clips = load_geometry(folder)
+  def __init__(
+    self,
+    folder: str | os.PathLike[str],
+    split: str,
+    size_px: int,
+    landmarks: Sequence[int] = (),
+  ):
+    clips = load_geometry(folder, landmarks)
     paths = records.clip_paths(folder)
     lengths = [len(c.frames['x']) for c in clips]
     keep = [
@@ -134,7 +85,7 @@ class _Pairs:
     if not keep:
       raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
     self.clips = [clips[i] for i in keep]
-    self._images = records.Frames(
+    self.image = records.Frames(
       [paths[i] for i in keep], [lengths[i] for i in keep], size_px
     )
 
@@ -143,7 +94,7 @@ class _Pairs:
     geo = self.clips[clip]
     sample = {'source_kp': geo.kp}
     for name, frame in (('source', source), ('driving', driving)):
-      sample[name] = self._images(clip, frame)
+      sample[name] = self.image(clip, frame)
       for key, values in geo.frames.items():
         sample[f'{name}_{key}'] = values[frame]
     return sample
@@ -155,13 +106,16 @@ class PairSource(endless.Samples):
   Args:
     cfg: where from and how.
     seed: of everything random.
+    landmarks: numbers of the landmarks that samples carry.
   """
 
-  def __init__(self, cfg: PairConfig, seed: int):
+  def __init__(self, cfg: PairConfig, seed: int, landmarks: Sequence[int] = ()):
     super().__init__(self._draw_pair, seed)
     self._cfg = cfg
-    self._pairs = _Pairs(cfg.records, cfg.split, cfg.size_px)
+    self._pairs = _Pairs(cfg.records, cfg.split, cfg.size_px, landmarks)
     clips = self._pairs.clips
+    persons = np.array([clip.person for clip in clips])
+    self._same = [np.flatnonzero(persons == person) for person in persons]
     weight = np.array([len(c.found) for c in clips], float) ** cfg.clip_power
     self._odds = weight / weight.sum()
     # Openings in units of their usual change within a clip.
@@ -183,19 +137,31 @@ class PairSource(endless.Samples):
       change = np.abs(gaps[candidates] - gaps[source]).max(-1)
       driving = candidates[int(change.argmax())]
     sample = self._pairs.sample(clip, int(source), int(driving))
+    if cfg.others:
+      sample['others'] = self._draw_others(rng, clip)
     if rng.random() < cfg.flip:
       sample = flip(sample)
     if cfg.jitter:
       sample |= jitter(sample, rng, cfg.jitter)
     return sample
 
+  def _draw_others(self, rng: np.random.Generator, clip: int) -> np.ndarray:
+    """More pictures of the person that a clip shows, from any clip."""
+    images = []
+    for chosen in rng.choice(self._same[clip], self._cfg.others):
+      frame = rng.choice(self._pairs.clips[chosen].found)
+      images.append(self._pairs.image(int(chosen), int(frame)))
+    return np.stack(images)
+
 
 def flip(sample: Mapping[str, Any]) -> dict[str, Any]:
   """Mirrors a pair: pictures, keypoints and motion."""
 
   def mirrored(key: str, value: np.ndarray) -> np.ndarray:
-    if key in ('source', 'driving'):
-      return np.ascontiguousarray(value[:, ::-1])
+    if key in ('source', 'driving', 'others'):
+      return np.ascontiguousarray(value[..., ::-1, :])
+    if key.endswith('_landmarks'):
+      return value[::-1] * _MIRROR[:2]
     if key.endswith(('_x', '_exp', '_kp')):
       return value[FLIP] * _MIRROR
     if key.endswith('_t'):
@@ -225,7 +191,10 @@ def jitter(
 
 
 def batches(
-  data: Mapping[str, Any], seed: int, shard: tuple[int, int] = (0, 1)
+  data: Mapping[str, Any],
+  seed: int,
+  shard: tuple[int, int] = (0, 1),
+  landmarks: Sequence[int] = (),
 ) -> grain.IterDataset:
   """Batches of random pairs.
 
@@ -233,15 +202,18 @@ def batches(
     data: the config block `data`, see `PairConfig`.
     seed: of everything random.
     shard: (number, count) of this process among those that train.
+    landmarks: numbers of the landmarks that samples carry.
 
   Returns:
     A dataset of dicts of arrays with a leading batch axis: `source` and
-    `driving` uint8 [B, H, W, 3], `source_kp` [B, 21, 3], and for both pictures
-    what `ClipGeometry.frames` names, as `source_x`, `driving_x`, ...
+    `driving` uint8 [B, H, W, 3], `source_kp` [B, 21, 3], if wanted `others`
+    uint8 [B, G, H, W, 3], and for both pictures what `ClipGeometry.frames`
+    names, as `source_x`, `driving_x`, ...
   """
   cfg = build(PairConfig, data)
+  source = PairSource(cfg, seed, landmarks)
   return endless.batches(
-    PairSource(cfg, seed), cfg.batch_size, shard, cfg.threads, cfg.prefetch
+    source, cfg.batch_size, shard, cfg.threads, cfg.prefetch
   )
 
 
@@ -250,6 +222,7 @@ def eval_pairs(
   split: str = 'val',
   fractions: Sequence[float] = EVAL_FRACTIONS,
   size_px: int = 256,
+  landmarks: Sequence[int] = (),
 ) -> dict[str, np.ndarray]:
   """The pairs that figures are reported on: always the same.
 
@@ -259,11 +232,12 @@ def eval_pairs(
     fractions: where in a clip the driving frames lie; the source is its
       first frame.
     size_px: side of the pictures.
+    landmarks: numbers of the landmarks that samples carry.
 
   Returns:
     The arrays of a batch for all pairs, and `clip` [N], the clip's number.
   """
-  pairs = _Pairs(folder, split, size_px)
+  pairs = _Pairs(folder, split, size_px, landmarks)
   samples = []
   for i, clip in enumerate(pairs.clips):
     for fraction in fractions:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from takin_jax.data import media, pipeline, records
+from takin_jax.data import media, records
+from takin_jax.data.clip_geometry import ClipGeometry, load_geometry
 from takin_jax.data.faces import crop_image, find_crop
 
 _PICTURES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp'}
@@ -23,7 +24,7 @@ class Clip:
   """
 
   id: str
-  geo: pipeline.ClipGeometry
+  geo: ClipGeometry
   audio: np.ndarray
   _images: records.Frames
 
@@ -74,7 +75,7 @@ def load(
   Raises:
     RecordsError: if there are none, or not one of that name.
   """
-  all_clips = {geo.id: geo for geo in pipeline.load_geometry(folder)}
+  all_clips = {geo.id: geo for geo in load_geometry(folder)}
   unknown = [name for name in names or () if name not in all_clips]
   if unknown:
     raise records.RecordsError(f'{folder} has no clip {", ".join(unknown)}.')

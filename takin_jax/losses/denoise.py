@@ -1,7 +1,7 @@
 """Losses of stage 2: denoising, and optional terms on the motion itself.
 
 Source: Takin-ADA (arXiv 2410.14283), eq. 3. The velocity term (arXiv
-2209.14916) and the weight on the lips are ours to switch on.
+2209.14916), smoothness and the weight on the lips are ours to switch on.
 """
 
 import dataclasses
@@ -22,11 +22,14 @@ class DenoiseLossConfig:
     pose: the same for scale, translation and rotation (the last 7).
     velocity: mean squared error of the change from frame to frame of the
       predicted x_0, weighted by the share of signal in x_t.
+    smooth: mean square of the predicted x_0's second difference, the same
+      way; 0 would be motion of constant speed.
   """
 
   lips: float = 1.0
   pose: float = 1.0
   velocity: float = 0.0
+  smooth: float = 0.0
 
 
 def denoise_loss(
@@ -57,15 +60,19 @@ def denoise_loss(
   weights = number_weights(x0.shape[-1], cfg)
   loss = masked_mean(jnp.square(output - target) * weights, frame_mask)
   parts = {'denoise': loss}
-  if cfg.velocity:
+  if cfg.velocity or cfg.smooth:
     x_t = schedule.add_noise(x0, noise, alpha)
-    # With eps, x_0 carries a factor 1 / sqrt(alpha): weigh by alpha.
     got = schedule.to_x0_eps(output, x_t, alpha, prediction)[0]
-    change = jnp.diff(got - x0, axis=1) * weights**0.5
-    change = jnp.square(change) * alpha[:, None, None]
-    both = frame_mask[:, 1:] & frame_mask[:, :-1]
-    parts['velocity'] = masked_mean(change, both)
-    loss = loss + cfg.velocity * parts['velocity']
+    # With eps, x_0 carries a factor 1 / sqrt(alpha): weigh by alpha.
+    scale = alpha[:, None, None] * weights
+    terms = {'velocity': (got - x0, 1), 'smooth': (got, 2)}
+    for name, (motion, order) in terms.items():
+      if weight := getattr(cfg, name):
+        change = scale * jnp.square(jnp.diff(motion, order, axis=1))
+        frames = frame_mask.shape[1] - order
+        seen = [frame_mask[:, i : i + frames] for i in range(order + 1)]
+        parts[name] = masked_mean(change, jnp.stack(seen).all(0))
+        loss = loss + weight * parts[name]
   return loss, parts
 
 

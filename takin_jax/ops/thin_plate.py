@@ -9,7 +9,12 @@ from flax import struct
 import jax
 import jax.numpy as jnp
 
-from takin_jax.ops.grid_sample import corner_grid, grid_sample, reflect
+from takin_jax.ops.grid_sample import (
+  center_grid,
+  corner_grid,
+  grid_sample,
+  reflect,
+)
 
 
 @struct.dataclass
@@ -34,10 +39,20 @@ class ThinPlate:
     bend = jnp.square(distance) * jnp.log(distance + 1e-6)
     return linear + jnp.einsum('bnp,bp->bn', bend, self.weights)[..., None]
 
-  def warp(self, image: jax.Array) -> jax.Array:
-    """Samples [B, H, W, C] at the mapped positions, edges mirrored."""
+  def warp(self, image: jax.Array, corners: bool = False) -> jax.Array:
+    """Samples [B, H, W, C] at the mapped positions, edges mirrored.
+
+    What the result shows at p, the picture has at the mapped p.
+
+    Args:
+      image: the pictures.
+      corners: take the pixels' places in the result from a grid that spans
+        the corner pixels' centres, as public code does; then even the
+        identity zooms by a pixel, and points no longer map exactly.
+    """
     b, h, w, _ = image.shape
-    grid = jnp.broadcast_to(corner_grid(h, w).reshape(1, -1, 2), (b, h * w, 2))
+    grid = corner_grid(h, w) if corners else center_grid(h, w)
+    grid = jnp.broadcast_to(grid.reshape(1, -1, 2), (b, h * w, 2))
     grid = reflect(self(grid)).reshape(b, h, w, 2)
     return grid_sample(image, grid, border=True)
 

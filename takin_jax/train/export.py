@@ -17,9 +17,10 @@ from ml_collections import ConfigDict
 from takin_jax import weights
 from takin_jax.train import checkpoint
 from takin_jax.train.init_from import load_groups
+from takin_jax.train.steps import STATS
 
 # Groups that only training needs; exported when asked for by name.
-_AUXILIARY = {'speech_head'}
+_AUXILIARY = {'speech_head', 'discriminator'}
 # Parameter groups whose facts come from other blocks than model.GROUP.
 _EXTRA_BLOCKS = {'denoiser': ('diffusion', 'infer')}
 
@@ -47,6 +48,7 @@ def export(
   for run in runs:
     run_config, run_params = checkpoint.read_config(run), load_groups(run)
     chosen = set(groups or run_params.keys() - _AUXILIARY)
+    run_params = _with_own_stats(run_params, chosen)
     for name in sorted(chosen & run_params.keys()):
       params[name] = run_params[name]
       taken.add(name)
@@ -65,6 +67,15 @@ def _existing(out: pathlib.Path) -> tuple[dict[str, Any], weights.Params]:
     return {'name': out.name, 'model': {}}, {}
   config, params = weights.load(out)
   return config.to_dict(), params
+
+
+def _with_own_stats(
+  params: weights.Params, chosen: Collection[str]
+) -> weights.Params:
+  """Without the statistics of modules that are not exported."""
+  stats = {k: v for k, v in params.get(STATS, {}).items() if k in chosen}
+  rest = {k: v for k, v in params.items() if k != STATS}
+  return {**rest, STATS: stats} if stats else rest
 
 
 def _copy_facts(source: ConfigDict, target: dict[str, Any], name: str) -> None:

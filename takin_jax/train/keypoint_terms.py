@@ -1,22 +1,23 @@
 """Stage-1 loss terms on keypoints: the motion extractor's lessons."""
 
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from takin_jax.config import build
 from takin_jax.data import geometry as teacher
 from takin_jax.losses import motion as losses
-from takin_jax.models.motion import MotionConfig, MotionExtractor
 from takin_jax.ops import augment
 from takin_jax.ops.geometry import motion_from_keypoints, transform_keypoints
 from takin_jax.ops.resize import avg_pool
+from takin_jax.ops.thin_plate import random_thin_plate
 from takin_jax.train.loss_config import (
   MotionLossConfig,
   Params,
   Terms,
+  extractor,
   gap_error,
   weighted,
 )
@@ -31,6 +32,7 @@ def keypoint_terms(
   params: Params,
   batch: dict[str, Any],
   images: tuple[jax.Array, jax.Array],
+  others: jax.Array | None,
   key: jax.Array,
 ) -> tuple[Terms, tuple[jax.Array, jax.Array]]:
   """Runs the motion extractor on source and driving pictures.
@@ -41,60 +43,90 @@ def keypoint_terms(
     params: has the group `motion`.
     batch: as `takin_jax.data.pipeline` makes it.
     images: source and driving [B, H, W, 3] in [0, 1].
+    others: [B, G, H, W, 3] more pictures of the same people, or None.
     key: random key.
 
   Returns:
     Weighted terms, and the keypoints of source and driving [B, K, 3]; both
     use the source's canonical keypoints.
   """
-  module = MotionExtractor(build(MotionConfig, model.motion))
-  image = jnp.concatenate(images)
-  image = avg_pool(image, image.shape[1] // module.cfg.input_size)
-  x, pose = (
-    jnp.concatenate([batch[f'source_{name}'], batch[f'driving_{name}']])
-    for name in ('x', 'pose')
-  )
-  if cfg.similarity and not cfg.renders:
-    image, x, pose = augment.random_similarity(key, image, x, pose)
-  (kp, motion), aux = module.apply(
-    {'params': params['motion']}, image, mutable=['intermediates']
-  )
-  own_kp = jnp.concatenate([batch['source_kp']] * 2)
-  rms = teacher.CANONICAL_RMS
-  target = motion_from_keypoints(x, pose, own_kp, RIGID, rms)
+  module = extractor(model)
+  read = functools.partial(module.apply, {'params': params['motion']})
+  image, facts = _pictures(cfg, batch, images, module.cfg.input_size, key)
+  half, count = len(images[0]), len(image)
+  seen = _with_others(image, others)
+  (kps, motions), aux = read(seen, mutable=['intermediates'])
+  kp, motion = jax.tree.map(lambda leaf: leaf[:count], (kps, motions))
   found = transform_keypoints(kp, motion)
-  guide = transform_keypoints(own_kp, target)
-  half = kp.shape[0] // 2
+  own_kp = jnp.concatenate([batch['source_kp']] * 2)
+  target = motion_from_keypoints(
+    facts['x'], facts['pose'], own_kp, RIGID, teacher.CANONICAL_RMS
+  )
+
+  def canonical() -> jax.Array:
+    groups = [kp[:half, None], kp[half:, None]]
+    groups.append(kps[count:].reshape(half, -1, *kp.shape[1:]))
+    return losses.canonical_loss(jnp.concatenate(groups, 1), 0.02)
 
   def mapped() -> jax.Array:
-    key_map = jax.random.fold_in(key, 1)
-    moved, to, _ = augment.random_similarity(key_map, image, found, pose)
-    other = module.apply({'params': params['motion']}, moved)[1]
-    return losses.equivariance_loss(transform_keypoints(kp, other), to[..., :2])
+    plate = random_thin_plate(jax.random.fold_in(key, 1), count)
+    x = transform_keypoints(kp, read(plate.warp(image))[1])
+    return losses.equivariance_loss(found, plate(x[..., :2]))
 
   terms = weighted(
     cfg,
     landmark=lambda: losses.landmark_loss(
-      found, guide, delta=0.02, use_wing=cfg.wing
+      found, facts['landmarks'], cfg.landmark_keypoints, 0.02, cfg.wing
     ),
-    canonical=lambda: losses.canonical_loss(kp[:half], kp[half:], delta=0.02),
-    head_pose=lambda: losses.head_pose_loss(motion.pose_deg, pose),
+    canonical=canonical,
+    head_pose=lambda: losses.head_pose_loss(motion.pose_deg, facts['pose']),
     deformation=lambda: losses.deformation_prior(motion.exp),
-    keypoint_prior=lambda: losses.keypoint_prior(found),
+    keypoint_prior=lambda: losses.keypoint_prior(found, cfg.prior_distance),
     equivariance=mapped,
     expression=lambda: _motion_error(cfg, (kp, motion), (own_kp, target)),
     gap=lambda: gap_error(cfg, kp + motion.exp, own_kp + target.exp),
-    positions=lambda: _position_error(aux, x),
+    positions=lambda: _position_error(aux, facts['x']),
   )
-  source, driving = (
-    jax.tree.map(lambda leaf, part=part: leaf[part], motion)
-    for part in (slice(0, half), slice(half, None))
-  )
-  kp = kp[:half]
-  return terms, (
-    transform_keypoints(kp, source),
-    transform_keypoints(kp, driving),
-  )
+  driving = jax.tree.map(lambda leaf: leaf[half:], motion)
+  return terms, (found[:half], transform_keypoints(kp[:half], driving))
+
+
+def _with_others(image: jax.Array, others: jax.Array | None) -> jax.Array:
+  """[2B + B G, S, S, 3]: more pictures, as small as the first ones."""
+  if others is None:
+    return image
+  others = others.reshape(-1, *others.shape[2:])
+  factor = others.shape[1] // image.shape[1]
+  return jnp.concatenate([image, avg_pool(others, factor)])
+
+
+def _pictures(
+  cfg: MotionLossConfig,
+  batch: dict[str, Any],
+  images: tuple[jax.Array, jax.Array],
+  size: int,
+  key: jax.Array,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """Source and driving as the extractor sees them, and what is known there."""
+  names = ('x', 'pose', 'landmarks') if cfg.landmark else ('x', 'pose')
+  facts = {
+    name: jnp.concatenate([batch[f'source_{name}'], batch[f'driving_{name}']])
+    for name in names
+  }
+  if cfg.landmark:  # [:, 1] is for mirrored faces
+    flat = facts['landmarks'][:, 0]
+    facts['landmarks'] = jnp.pad(flat, ((0, 0), (0, 0), (0, 1)))
+  image = jnp.concatenate(images)
+  image = avg_pool(image, image.shape[1] // size)
+  if cfg.similarity and not cfg.renders:
+    points = jnp.concatenate([facts[k] for k in names if k != 'pose'], 1)
+    count = facts['x'].shape[1]
+    image, points, pose = augment.random_similarity(
+      key, image, points, facts['pose']
+    )
+    facts = {'x': points[:, :count], 'landmarks': points[:, count:]}
+    facts['pose'] = pose
+  return image, facts
 
 
 def _motion_error(
@@ -115,4 +147,4 @@ def _motion_error(
 
 def _position_error(aux: Any, x: jax.Array) -> jax.Array:
   (positions,) = jax.tree.leaves(aux)
-  return jnp.abs(positions[:, : x.shape[1]] - x[..., :2]).mean()
+  return jnp.abs(positions[: len(x), : x.shape[1]] - x[..., :2]).mean()

@@ -5,12 +5,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
+from takin_jax.config import build
+from takin_jax.data.geometry import LANDMARKS
 from takin_jax.losses import motion as losses
+from takin_jax.models.motion import MotionConfig, MotionExtractor
 
 Params = dict[str, Any]
 Terms = dict[str, jax.Array]
 MOUTH, EYES = (0, 1, 2, 3), ((6, 7), (8, 9))
+NUM_LANDMARKS = 478
 GAPS = ((4, 5), *EYES)  # upper and lower keypoint of the mouth and both eyes
 
 
@@ -23,16 +28,29 @@ class MotionLossConfig:
     warped: L1 of the warped portrait at 1/8 size (blend decoder only).
     perceptual: VGG-16 feature distance on a crop.
     perceptual_px: side of that crop; it looks at mouth, eyes or anywhere.
+    pyramid: VGG-16 feature distance of the whole picture and of it at 1/2,
+      1/4 and 1/8 size.
     lpips: LPIPS on a crop around the face.
     lpips_px: side of that crop.
     mouth, eyes: extra weight of these regions in the L1.
+    gan: hinge loss; the patch discriminator learns only if this or the next
+      is not 0.
+    feature_matching: distance of the discriminator's features.
+    gan_px: side of the crop that the discriminator sees, chosen like the
+      perceptual one; from the picture's side on: all of it.
     landmark: keypoints to landmarks (Takin eq. 2).
     wing: wing function in it.
-    canonical: canonical keypoints of the two pictures (Takin eq. 1).
+    landmark_indices: the chosen ones among the landmarker's 478.
+    landmark_keypoints: the keypoint that each of them guides.
+    canonical: canonical keypoints of one person's pictures: the two, and
+      `data.others` more (Takin eq. 1).
     head_pose: degrees to the stored pose.
     deformation: size of the expression.
     keypoint_prior: spread and depth of the keypoints.
-    equivariance: keypoints under a random similarity of the picture.
+    prior_distance: squared distance from which keypoints are far enough
+      apart. The paper's 0.1 is for keypoints that nothing guides: lids are
+      nearer, and would lose to it.
+    equivariance: keypoints under a random affine and thin-plate warp.
     expression: all of the motion to the landmarker's, by its own spread.
     expression_scale: [K] typical size of each keypoint's expression.
     gap: openings of mouth and eyes to the landmarker's.
@@ -50,16 +68,23 @@ class MotionLossConfig:
   warped: float = 0.0
   perceptual: float = 0.5
   perceptual_px: int = 64
+  pyramid: float = 0.0
   lpips: float = 0.0
   lpips_px: int = 128
   mouth: float = 5.0
   eyes: float = 3.0
+  gan: float = 0.0
+  feature_matching: float = 0.0
+  gan_px: int = 64
   landmark: float = 0.0
   wing: bool = False
+  landmark_indices: tuple[int, ...] = tuple(LANDMARKS.tolist())
+  landmark_keypoints: tuple[int, ...] = tuple(range(len(LANDMARKS)))
   canonical: float = 0.0
   head_pose: float = 0.0
   deformation: float = 0.0
   keypoint_prior: float = 0.0
+  prior_distance: float = 0.1
   equivariance: float = 0.0
   expression: float = 0.0
   expression_scale: tuple[float, ...] = ()
@@ -71,10 +96,30 @@ class MotionLossConfig:
   similarity: bool = False
   colors: float = 0.15
 
+  def __post_init__(self):
+    chosen, guided = self.landmark_indices, self.landmark_keypoints
+    if len(chosen) != len(guided) or not chosen:
+      raise ValueError(
+        f'loss.landmark_indices has {len(chosen)} values and '
+        f'loss.landmark_keypoints {len(guided)}; each landmark guides one '
+        'keypoint.'
+      )
+    if min(*chosen, *guided) < 0 or max(chosen) >= NUM_LANDMARKS:
+      raise ValueError(
+        f'loss.landmark_indices are numbers from 0 to {NUM_LANDMARKS - 1} '
+        'and loss.landmark_keypoints from 0.'
+      )
+
   @property
   def renders(self) -> bool:
     """Whether pictures are made at all."""
-    return any((self.l1, self.warped, self.perceptual, self.lpips))
+    terms = (self.l1, self.warped, self.perceptual, self.pyramid, self.lpips)
+    return any(terms) or self.judges
+
+  @property
+  def judges(self) -> bool:
+    """Whether there is a discriminator."""
+    return bool(self.gan or self.feature_matching)
 
   @property
   def extracts(self) -> bool:
@@ -93,6 +138,12 @@ def weighted(cfg: MotionLossConfig, **values: Any) -> Terms:
   """Calls and weighs the terms whose weight is not 0."""
   weights = {name: getattr(cfg, name) for name in values}
   return {k: weights[k] * f() for k, f in values.items() if weights[k]}
+
+
+def extractor(model: ConfigDict) -> MotionExtractor:
+  """The motion extractor in the compute type of a model block."""
+  dtype = jnp.dtype(model.get('dtype', 'float32'))
+  return MotionExtractor(build(MotionConfig, model.motion), dtype)
 
 
 def gap_error(

@@ -11,10 +11,11 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import renderer
-from takin_jax.config import from_json, to_json
+from takin_jax.config import build, from_json, to_json
 from takin_jax.data import pipeline
 from takin_jax.losses import perceptual
 from takin_jax.ops.geometry import transform_keypoints
+from takin_jax.train.loss_config import MotionLossConfig
 from takin_jax.types import Source
 
 Params = dict[str, Any]
@@ -22,8 +23,12 @@ _BATCH = 8
 
 
 @functools.lru_cache
-def _pairs(records: str, size_px: int) -> dict[str, np.ndarray]:
-  return pipeline.eval_pairs(records, split='val', size_px=size_px)
+def _pairs(
+  records: str, size_px: int, landmarks: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+  return pipeline.eval_pairs(
+    records, split='val', size_px=size_px, landmarks=landmarks
+  )
 
 
 @functools.lru_cache
@@ -43,7 +48,8 @@ def _predict(model_json: str, teacher: bool):
     frame = renderer.warp_and_generate(
       model, params, source, encoded.features, kp_source, kp_driving
     )
-    return frame['image'], found, motion.pose_deg
+    spread = jnp.abs(encoded.kp - kp).mean((1, 2))
+    return frame['image'], found, motion.pose_deg, spread
 
   return predict
 
@@ -52,9 +58,12 @@ def _run(
   config: ConfigDict, params: Params, teacher: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
   """The validation pairs and what the model makes of them."""
-  pairs = _pairs(config.data.records, config.model.image_size)
+  cfg = build(MotionLossConfig, config.loss)
+  pairs = _pairs(
+    config.data.records, config.model.image_size, cfg.landmark_indices
+  )
   predict = _predict(to_json(config.model), teacher)
-  images, found, pose = [], [], []
+  results = []
   count = len(pairs['source'])
   for start in range(0, count, _BATCH):
     index = np.minimum(np.arange(start, start + _BATCH), count - 1)
@@ -68,15 +77,9 @@ def _run(
       pairs['source_x'][index],
       pairs['driving_x'][index],
     )
-    image, x, deg = (np.asarray(v)[: count - start] for v in out)
-    images.append(image)
-    found.append(x)
-    pose.append(deg)
-  made = {
-    'image': np.concatenate(images),
-    'x': np.concatenate(found),
-    'pose': np.concatenate(pose),
-  }
+    results.append([np.asarray(v)[: count - start] for v in out])
+  parts = map(np.concatenate, zip(*results, strict=True))
+  made = dict(zip(('image', 'x', 'pose', 'canonical'), parts, strict=True))
   return pairs, made
 
 
@@ -88,7 +91,9 @@ def evaluate(
   Returns:
     PSNR, LPIPS (if its weights are installed) of the frame and of a 96 px
     mouth crop, within-clip correlation and slope (gain) of lip and lid
-    openings against the landmarker, pose error in degrees.
+    openings against the landmarker, distance of guided keypoints to their
+    landmarks, pose error in degrees, and how much a person's canonical
+    keypoints differ between source and driving picture.
   """
   del step, workdir
   teacher = config.loss.get('teacher_share', 0.0) >= 1.0
@@ -97,7 +102,8 @@ def evaluate(
   mse = np.square(made['image'] - target).mean((1, 2, 3))
   out = {'psnr': float((-10 * np.log10(np.maximum(mse, 1e-8))).mean())}
   out |= _lpips(made['image'], target, pairs['driving_x'])
-  out |= _extractor(pairs, made)
+  keypoints = list(build(MotionLossConfig, config.loss).landmark_keypoints)
+  out |= _extractor(pairs, made, keypoints)
   return out
 
 
@@ -129,12 +135,16 @@ def _mouth(image: np.ndarray, x: np.ndarray, side: int = 96) -> np.ndarray:
 
 
 def _extractor(
-  pairs: dict[str, np.ndarray], made: dict[str, np.ndarray]
+  pairs: dict[str, np.ndarray],
+  made: dict[str, np.ndarray],
+  keypoints: list[int],
 ) -> dict[str, float]:
   x, found, clip = pairs['driving_x'], made['x'], pairs['clip']
+  guided = found[:, keypoints, :2] - pairs['driving_landmarks'][:, 0]
   out = {
-    'landmark': float(np.abs(x - found)[..., :2].mean()),
+    'landmark': float(np.abs(guided).mean()),
     'pose_deg': float(np.abs(pairs['driving_pose'] - made['pose']).mean()),
+    'canonical': float(made['canonical'].mean()),
   }
   for name, uppers, lowers in (
     ('lips', [4], [5]),

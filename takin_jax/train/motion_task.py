@@ -20,6 +20,10 @@ from takin_jax.data import pipeline
 from takin_jax.losses import perceptual
 from takin_jax.ops import augment
 from takin_jax.ops.resize import avg_pool
+from takin_jax.train.adversarial_terms import (
+  add_discriminator,
+  adversarial_terms,
+)
 from takin_jax.train.keypoint_terms import keypoint_terms
 from takin_jax.train.loss_config import MotionLossConfig
 from takin_jax.train.motion_eval import evaluate, samples
@@ -32,20 +36,31 @@ LossFn = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
 
 
 def init(config: ConfigDict, key: jax.Array) -> Params:
-  """Fresh parameters of the four modules."""
-  return renderer.init(config.model, key)
+  """Fresh parameters of the four modules, and of the discriminator if used."""
+  params = renderer.init(config.model, key)
+  if build(MotionLossConfig, config.loss).judges:
+    key = jax.random.fold_in(key, 1)
+    params = add_discriminator(config.model, params, key)
+  return params
 
 
 def batches(config: ConfigDict) -> Any:
-  """Pairs of frames of one clip with the landmarker's geometry."""
+  """Pairs of frames of one clip with the landmarker's geometry.
+
+  What only a loss of weight 0 would look at is not read.
+  """
+  cfg, data = build(MotionLossConfig, config.loss), config.data
+  if not cfg.canonical:
+    data = {**data, 'others': 0}
+  chosen = cfg.landmark_indices if cfg.landmark else ()
   shard = (jax.process_index(), jax.process_count())
-  return iter(pipeline.batches(config.data, config.seed, shard=shard))
+  return iter(pipeline.batches(data, config.seed, shard, chosen))
 
 
 def constants(config: ConfigDict) -> dict[str, Any]:
   """Weights of the perceptual networks that this config uses."""
   cfg = build(MotionLossConfig, config.loss)
-  used = {'vgg16': cfg.perceptual, 'alexnet': cfg.lpips}
+  used = {'vgg16': cfg.perceptual or cfg.pyramid, 'alexnet': cfg.lpips}
   return {k: perceptual.load_weights(k) for k, weight in used.items() if weight}
 
 
@@ -57,6 +72,7 @@ def loss_fn(config: ConfigDict) -> LossFn:
     params: Params, batch: dict[str, Any], key: jax.Array, train: bool
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
     keys = jax.random.split(key, 4)
+    key_gan, key_others = jax.random.split(jax.random.fold_in(key, 4))
     source, driving = (
       batch[name].astype(jnp.float32) / 255.0 for name in ('source', 'driving')
     )
@@ -71,7 +87,13 @@ def loss_fn(config: ConfigDict) -> LossFn:
     kp_source, kp_driving = batch['source_x'], batch['driving_x']
     if cfg.extracts:
       terms, own = keypoint_terms(
-        cfg, model, params, batch, (source, driving), keys[1]
+        cfg,
+        model,
+        params,
+        batch,
+        (source, driving),
+        _others(cfg, batch, key_others),
+        keys[1],
       )
       taught = jax.random.bernoulli(
         keys[2], cfg.teacher_share, (source.shape[0], 1, 1)
@@ -85,7 +107,25 @@ def loss_fn(config: ConfigDict) -> LossFn:
       )
       terms |= picture_terms(cfg, model, params, batch, frame, driving, keys[3])
       stats |= frame.get(renderer.STATS, {})
+    if cfg.judges:
+      pair = (frame['image'], driving)
+      judged, new = adversarial_terms(
+        cfg, model, params, pair, batch['driving_x'], key_gan, train
+      )
+      terms, stats = terms | judged, stats | new
     total = sum(terms.values())
     return total, {**terms, renderer.STATS: stats} if stats else terms
 
   return loss
+
+
+def _others(
+  cfg: MotionLossConfig, batch: dict[str, Any], key: jax.Array
+) -> jax.Array | None:
+  """[B, G, H, W, 3] more pictures, each in other colours; None without."""
+  if 'others' not in batch:
+    return None
+  image = batch['others'].astype(jnp.float32) / 255.0
+  flat = image.reshape(-1, *image.shape[2:])
+  colors = augment.random_colors(key, len(flat), cfg.colors)
+  return augment.apply_colors(flat, *colors).reshape(image.shape)

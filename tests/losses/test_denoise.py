@@ -68,6 +68,23 @@ def test_velocity_sees_changes_only(batch):
   assert velocity(np.array([0, 1, 0, 1, 0])[:, None]) > 0.1
 
 
+def test_smoothness_is_the_second_difference_of_the_prediction(batch):
+  x0, noise, _, mask = batch
+  alpha = jnp.array([1.0, 0.25])
+  cfg = DenoiseLossConfig(smooth=2.0)
+  steady = np.broadcast_to(np.arange(5.0)[:, None], (B, T, M))
+  loss, parts = denoise_loss(steady, x0, noise, alpha, mask, 'x0', cfg)
+  assert parts['smooth'] < 1e-9
+  # Frames 0, 1, 0, 1, 0 differ by -2, 2, -2: 4, of which 3 + 1 triples are
+  # whole; weighted by alpha, (3 * 4 + 1 * 1) / 4.
+  shaking = np.broadcast_to((np.arange(5) % 2)[:, None], (B, T, M))
+  loss, parts = denoise_loss(shaking, x0, noise, alpha, mask, 'x0', cfg)
+  np.testing.assert_allclose(parts['smooth'], 13 / 4, rtol=1e-5)
+  np.testing.assert_allclose(
+    loss, parts['denoise'] + 2 * parts['smooth'], rtol=1e-6
+  )
+
+
 def test_weights_of_the_numbers():
   weights = number_weights(M, DenoiseLossConfig(lips=4.0, pose=2.0))
   np.testing.assert_allclose(weights.mean(), 1, rtol=1e-6)

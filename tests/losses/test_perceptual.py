@@ -1,8 +1,10 @@
+import functools
 import io
 import pickle
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from takin_jax.losses import perceptual
@@ -36,6 +38,34 @@ def test_vgg_loss_is_zero_for_equal_pictures():
     16,
     8,
   ]
+
+
+def test_the_pyramid_by_hand():
+  """Layers that pass the picture on."""
+  width, layers = 3, {}
+  for i in range(11):
+    kernel = np.zeros((3, 3, 3, width), np.float32)
+    kernel[1, 1] = np.eye(3)
+    layers[f'Conv_{i}'] = {'kernel': kernel, 'bias': np.zeros(width)}
+  a, b = jnp.full((1, 16, 16, 3), 0.9), jnp.full((1, 16, 16, 3), 0.7)
+  # Every layer passes the normalised picture on, positive as it is; a
+  # difference of 0.2 becomes 0.4 / scale in each of five layers.
+  want = 5 * np.mean(0.4 / perceptual._SCALE)
+  got = perceptual.vgg_pyramid_loss(layers, a, b, (1,))
+  np.testing.assert_allclose(got, want, rtol=1e-5)
+  assert perceptual.vgg_pyramid_loss(layers, a, a, (1,)) == 0
+  both = perceptual.vgg_pyramid_loss(
+    layers, *(jnp.tile(x, (1, 2, 2, 1)) for x in (a, b)), (1, 2)
+  )
+  assert want < both <= 2 * want + 1e-5
+
+
+def test_the_pyramid_reaches_the_deep_layers():
+  weights = _weights('vgg16')
+  image = jax.random.uniform(jax.random.key(0), (1, 32, 32, 3))
+  loss = functools.partial(perceptual.vgg_pyramid_loss, weights, factors=(1, 2))
+  gradient = jax.jit(jax.grad(loss))(image, 1 - image)
+  assert jnp.isfinite(gradient).all() and jnp.abs(gradient).max() > 0
 
 
 def test_missing_package_is_explained(monkeypatch):

@@ -231,7 +231,13 @@ def losses(name: str, folder: Path) -> list[Check]:
     *compare(z, {'tps_pts_out': plate(z['tps_pts'])}, LIMIT),
     *compare(z, {'tps_control_points': points}, LIMIT),
     *compare(
-      z, {'tps_frame_out': to_first(plate.warp(to_last(z['tps_frame'])))}, LIMIT
+      z,
+      {
+        'tps_frame_out': to_first(
+          plate.warp(to_last(z['tps_frame']), corners=True)
+        )
+      },
+      LIMIT,
     ),
     *compare(z, pyramid, LIMIT),
     *compare(z, _adversarial(z, spec), LIMIT),
