@@ -64,7 +64,7 @@ def draw(landmarks: Sequence[int], keypoints: Sequence[int]) -> np.ndarray:
       sides.reverse()
     near = np.abs(chosen[:, 1] - y) < height
     taken = near & (np.abs(chosen[:, 0] - sides[0] - width / 2) < width / 2 + 6)
-    place = (int(sides[taken.any()]), int(y + height // 2))
+    place = (int(sides[int(taken.any())]), int(y + height // 2))
     cv2.putText(picture, text, place, font, 0.45, _INK, 1, cv2.LINE_AA)
   return picture
 
