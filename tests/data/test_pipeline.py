@@ -1,10 +1,11 @@
+import dataclasses
 import json
 import pickle
 
 import numpy as np
 import pytest
 
-from takin_jax.data import geometry, pipeline, records
+from takin_jax.data import clip_geometry, geometry, pipeline, records
 from tests.data.fake_records import FRAMES, write_clip
 
 
@@ -65,6 +66,36 @@ def test_flip_twice_is_the_identity(folder):
     assert pair in pairs
 
 
+def test_chosen_landmarks_mirror_with_the_picture(folder):
+  cfg = pipeline.PairConfig(str(folder), size_px=32, flip=0.0)
+  chosen = geometry.LANDMARKS.tolist()
+  sample = pipeline.PairSource(cfg, 0, chosen)[0]
+  mirrored = pipeline.flip(sample)
+  assert_same(sample, pipeline.flip(mirrored))
+  # The landmarks of the keypoints are the keypoints, mirrored or not.
+  for pair in (sample, mirrored):
+    for name in ('source', 'driving'):
+      np.testing.assert_allclose(
+        pair[f'{name}_landmarks'][0], pair[f'{name}_x'][:, :2], atol=1e-6
+      )
+
+
+def test_more_pictures_of_the_person_come_from_all_their_clips(folder):
+  cfg = pipeline.PairConfig(str(folder), size_px=32, flip=0.0, others=3)
+  source = pipeline.PairSource(cfg, seed=0)
+  assert [x.tolist() for x in source._same] == [[0, 1], [0, 1], [2]]
+  pictures = np.concatenate([source[i]['others'] for i in range(20)])
+  assert pictures.shape == (60, 32, 32, 3) and pictures.dtype == np.uint8
+  rng = np.random.default_rng(0)
+  source._pairs.image = lambda clip, frame: np.array([clip, frame])
+  drawn = np.concatenate([source._draw_others(rng, 0) for _ in range(20)])
+  assert set(drawn[:, 0]) == {0, 1} and 1 not in drawn[:, 1]
+  assert set(source._draw_others(rng, 2)[:, 0]) == {2}
+  assert 'others' not in pipeline.flip(
+    pipeline.PairSource(dataclasses.replace(cfg, others=0), 0)[0]
+  )
+
+
 def test_only_frames_with_a_face_of_the_right_split(folder):
   cfg = pipeline.PairConfig(str(folder), size_px=32, flip=0.0, hard=0.0)
   source = pipeline.PairSource(cfg, seed=0)
@@ -90,7 +121,7 @@ def test_hard_pairs_differ_more(folder):
 
 
 def test_clips_of_a_person_share_canonical_keypoints(folder):
-  clips = {c.id: c for c in pipeline.load_geometry(folder)}
+  clips = {c.id: c for c in clip_geometry.load_geometry(folder)}
   np.testing.assert_array_equal(clips['a'].kp, clips['b'].kp)
   assert np.abs(clips['a'].kp - clips['c'].kp).max() > 0.01
 

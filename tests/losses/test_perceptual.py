@@ -62,8 +62,8 @@ def test_the_pyramid_by_hand():
 
 def test_the_pyramid_reaches_the_deep_layers():
   weights = _weights('vgg16')
-  image = jax.random.uniform(jax.random.key(0), (1, 32, 32, 3))
-  loss = functools.partial(perceptual.vgg_pyramid_loss, weights, factors=(1, 2))
+  image = jax.random.uniform(jax.random.key(0), (1, 16, 16, 3))
+  loss = functools.partial(perceptual.vgg_pyramid_loss, weights, factors=(1,))
   gradient = jax.jit(jax.grad(loss))(image, 1 - image)
   assert jnp.isfinite(gradient).all() and jnp.abs(gradient).max() > 0
 

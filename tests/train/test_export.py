@@ -34,3 +34,23 @@ def test_export_says_what_is_missing(config, tmp_path, capsys):
   assert export.main([*args, '--groups', 'nose']) == 2
   assert 'nose' in capsys.readouterr().err
   assert not (tmp_path / 'w').exists()
+
+
+def test_the_discriminator_and_its_statistics_stay_at_home(
+  tmp_path, monkeypatch
+):
+  leaf = {'kernel': np.ones(2, np.float32)}
+  params = {'generator': leaf, 'discriminator': leaf}
+  stats = {name: {'u': leaf['kernel']} for name in params}
+  config = toy_task.toy_config()
+  config.model = {'generator': {'channels': 2}, 'discriminator': {'x': 1}}
+  monkeypatch.setattr(checkpoint, 'read_config', lambda run: config)
+  monkeypatch.setattr(
+    export, 'load_groups', lambda run: {**params, 'batch_stats': stats}
+  )
+  assert export.export(['run'], tmp_path) == ['batch_stats', 'generator']
+  saved, groups = weights.load(tmp_path)
+  assert groups['batch_stats'].keys() == {'generator'}
+  assert 'discriminator' not in saved.model
+  del stats['generator']
+  assert export.export(['run'], tmp_path / 'plain') == ['generator']
