@@ -26,7 +26,10 @@ def facts(monkeypatch):
   monkeypatch.setattr(
     audio_task,
     '_facts',
-    lambda records: {'stats': stats, 'emotions': {'neutral': np.zeros(size)}},
+    lambda records, cached: {
+      'stats': stats,
+      'emotions': {'neutral': np.zeros(size)},
+    },
   )
 
 

@@ -1,18 +1,19 @@
 """Clips as motion: what stage 2 learns from, its statistics and emotions.
 
 In: records of `takin_jax.data.prepare`. Out, per clip: sound and motion vectors
-at 25 fps, from landmarks and pose matrix. Expressions are offsets from the
-person's canonical keypoints; scale, translation and pose are relative to the
-clip's rest (its median).
+at 25 fps, from landmarks and pose matrix, or from the motion extractor through
+a cache of `takin_jax.train.extract`. Expressions are offsets from the person's
+canonical keypoints; scale, translation and pose are relative to the clip's
+rest (its median).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import os
 
 import numpy as np
 
-from takin_jax.data import records
+from takin_jax.data import cache, records
 from takin_jax.data.clip_geometry import ClipGeometry, load_geometry
 
 EXP_DIM = 63
@@ -37,6 +38,7 @@ class MotionClip:
     motion: float32 [T, 70]: exp, scale, t, pitch, yaw, roll (degrees).
     kp: float32 [21, 3] canonical keypoints of the person.
     audio: int16 [S] 16 kHz; empty without sound.
+    starts: int [W] first frames of the windows whose speech is cached.
   """
 
   id: str
@@ -46,6 +48,9 @@ class MotionClip:
   motion: np.ndarray
   kp: np.ndarray
   audio: np.ndarray
+  starts: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros(0, np.int32)
+  )
 
   @property
   def mean_exp(self) -> np.ndarray:
@@ -54,32 +59,37 @@ class MotionClip:
 
 
 def load_clips(
-  folder: str | os.PathLike[str], split: str = 'train'
+  folder: str | os.PathLike[str], split: str = 'train', cached: str = ''
 ) -> list[MotionClip]:
   """Reads the clips of one split.
 
   Args:
     folder: of records.
     split: 'train' or 'val'.
+    cached: folder of `takin_jax.train.extract`; '': none.
 
   Raises:
-    RecordsError: if there are none.
+    RecordsError: if there are none, or the cache lacks one.
   """
   clips = []
   paths = records.clip_paths(folder)
-  for path, clip in zip(paths, load_geometry(folder), strict=True):
+  geometry = load_geometry(folder)
+  heads = {c.id: cache.read_head(cached, c.id) for c in geometry if cached}
+  kps = _cached_keypoints(geometry, heads)
+  for path, clip in zip(paths, geometry, strict=True):
     if clip.meta.get('split', 'train') != split or len(clip.found) < 2:
       continue
-    audio = records.read_head(path).audio
+    audio, head = records.read_head(path).audio, heads.get(clip.id, {})
     clips.append(
       MotionClip(
         id=clip.id,
         person=clip.person,
         emotion=clip.meta.get('emotion') or '-',
         speech=clip.meta.get('speech') in (True, 'yes') and len(audio) > 0,
-        motion=_motion(clip),
-        kp=clip.kp,
+        motion=_motion(head if kps else clip.frames, clip.found),
+        kp=kps.get(clip.person, clip.kp),
         audio=audio,
+        starts=head.get('starts', np.zeros(0, np.int32)),
       )
     )
   if not clips:
@@ -87,14 +97,23 @@ def load_clips(
   return clips
 
 
-def _motion(clip: ClipGeometry) -> np.ndarray:
+def _cached_keypoints(
+  clips: Sequence[ClipGeometry], heads: Mapping[str, Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+  """[K, 3] by person: the mean of the extractor's, if they are cached."""
+  people: dict[str, list[np.ndarray]] = {}
+  for clip in clips:
+    if 'kp' in heads.get(clip.id, {}):
+      found = heads[clip.id]['kp'][clip.found]
+      people.setdefault(clip.person, []).append(found)
+  return {k: np.concatenate(v).mean(0) for k, v in people.items()}
+
+
+def _motion(frames: Mapping[str, np.ndarray], found: np.ndarray) -> np.ndarray:
   """Motion vectors [T, 70] of a clip, gaps filled, head relative to rest."""
-  frames = clip.frames
   length = len(frames['exp'])
-  exp = _filled(frames['exp'].reshape(length, -1), clip.found)
-  scale, t, pose = (
-    _filled(frames[k], clip.found) for k in ('scale', 't', 'pose')
-  )
+  exp = _filled(frames['exp'].reshape(length, -1), found)
+  scale, t, pose = (_filled(frames[k], found) for k in ('scale', 't', 'pose'))
   head = np.concatenate([scale, t, pose], -1)
   rest = np.median(head, 0)
   head[:, :1] /= rest[:1]

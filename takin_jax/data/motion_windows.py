@@ -13,7 +13,7 @@ import grain
 import numpy as np
 
 from takin_jax.config import build
-from takin_jax.data import endless, motion_clips, speech
+from takin_jax.data import cache, endless, motion_clips, speech
 from takin_jax.data.media import FRAME_RATE_HZ, SAMPLE_RATE_HZ
 from takin_jax.data.motion_clips import EXP_DIM, MotionClip
 from takin_jax.data.pipeline import FLIP
@@ -49,6 +49,9 @@ class WindowConfig:
     flip: share of mirrored windows.
     speed: largest change of speed and pitch, as a factor's logarithm.
     augment: changes to the sound; None: none.
+    cache: folder of `takin_jax.train.extract`, '' for none. Windows of speech
+      whose states are in it start where those do, at their own speed and
+      unchanged; latents in it stand in for the landmarks' motion.
     threads: that make windows.
     prefetch: windows that are made ahead.
     crop: facts about the records' crop, for the weights folder.
@@ -67,6 +70,7 @@ class WindowConfig:
   flip: float = 0.5
   speed: float = 0.08
   augment: speech.Augment | None = speech.Augment()
+  cache: str = ''
   threads: int = 2
   prefetch: int = 64
   crop: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -106,7 +110,7 @@ def cut(
   first = max((frames - emotion_frames) // 2, 0)
   centre = motion[prefix:][first : first + min(emotion_frames, frames)]
   return {
-    'wave': _wave(clip, start, speech.sample_count(2 * window), speed),
+    'wave': sound(clip, start, speech.sample_count(2 * window), speed),
     'motion': motion[prefix:],
     'frame_mask': there[prefix:],
     'prefix': motion[:prefix],
@@ -117,7 +121,7 @@ def cut(
   }
 
 
-def _wave(
+def sound(
   clip: MotionClip, start: float, samples: int, speed: float
 ) -> np.ndarray:
   """float32 [samples] sound from frame `start` on; zeros without speech."""
@@ -169,7 +173,11 @@ class WindowSource(endless.Samples):
   def __init__(self, cfg: WindowConfig, window: int, prefix: int, seed: int):
     super().__init__(self._draw_window, seed)
     self._cfg, self._window, self._prefix = cfg, window, prefix
-    clips = motion_clips.load_clips(cfg.records)
+    clips = motion_clips.load_clips(cfg.records, cached=cfg.cache)
+    self._states = None
+    if cfg.cache and cache.read_facts(cfg.cache).states:
+      counts = {c.id: len(c.starts) for c in clips}
+      self._states = cache.States(cfg.cache, counts)
     groups = (
       [c for c in clips if c.speech],
       [c for c in clips if not c.speech],
@@ -183,12 +191,20 @@ class WindowSource(endless.Samples):
   def _draw_window(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
     cfg = self._cfg
     clip = self._draw_clip(rng)
-    speed = float(np.exp(rng.uniform(-cfg.speed, cfg.speed)))
+    heard = self._states is not None and clip.speech
+    speed, number = float(np.exp(rng.uniform(-cfg.speed, cfg.speed))), 0
     last = len(clip.motion) - cfg.min_frames * speed
     start = int(rng.uniform(0, max(last, 0) + 1))
+    if heard:
+      speed, number = 1.0, int(rng.integers(len(clip.starts)))
+      start = int(clip.starts[number])
     sample = cut(
       clip, start, self._window, self._prefix, cfg.emotion_frames, speed
     )
+    if self._states is not None:
+      del sample['wave']
+      states = self._states
+      sample['states'] = states(clip.id, number) if heard else states.silence()
     if rng.random() < cfg.no_prefix:
       sample['prefix_mask'] = np.zeros_like(sample['prefix_mask'])
     if self._offsets and rng.random() < cfg.emotion_shift:
@@ -202,7 +218,7 @@ class WindowSource(endless.Samples):
     ):
       noise = level * rng.standard_normal(EXP_DIM)
       sample[key] = (sample[key] + noise).astype(np.float32)
-    if cfg.augment is not None and clip.speech:
+    if cfg.augment is not None and clip.speech and not heard:
       noise = self._speech[rng.integers(len(self._speech))].audio
       wave = speech.augmented(sample['wave'], rng, cfg.augment, noise)
       sample['wave'] = wave.astype(np.float32)
@@ -226,6 +242,8 @@ def batches(
   shard: tuple[int, int] = (0, 1),
 ) -> grain.IterDataset:
   """Batches of random windows, see `cut` for the arrays.
+
+  With cached states there is `states` float16 [B, L + 1, 2T, E], not `wave`.
 
   Args:
     data: the config block `data`, see `WindowConfig`.
@@ -262,7 +280,7 @@ def eval_windows(
   cfg = build(WindowConfig, data)
   samples: Sequence[dict[str, np.ndarray]] = [
     cut(clip, start, window, prefix, cfg.emotion_frames)
-    for clip in motion_clips.load_clips(cfg.records, split)
+    for clip in motion_clips.load_clips(cfg.records, split, cfg.cache)
     if clip.speech
     for start in range(0, max(len(clip.motion) - window // 2, 1), window)
   ]

@@ -1,9 +1,10 @@
 """Stage 2: speech to motion by diffusion.
 
 The speech encoder (group `speech`, usually frozen and taken from its own run)
-hears the window; the denoiser learns the noise in the motion that goes with
-it. Statistics of the motion and named emotions are facts of the records, kept
-with the parameters (groups `stats` and `emotions`).
+hears the window, or has heard it before (`data.cache`); the denoiser learns the
+noise in the motion that goes with it. Statistics of the motion and named
+emotions are facts of the records, kept with the parameters (groups `stats` and
+`emotions`).
 Source: Takin-ADA (arXiv 2410.14283), eq. 3 and section 3.2.
 """
 
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from takin_jax.config import build
-from takin_jax.data import motion_clips, motion_windows
+from takin_jax.data import cache, motion_clips, motion_windows
 from takin_jax.diffusion import schedule
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
@@ -76,7 +77,7 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
     prefix=jnp.zeros((1, cfg.prefix, dim)),
     prefix_mask=jnp.zeros((1, cfg.prefix), bool),
   )
-  facts = _facts(config.data.records)
+  facts = _facts(config.data.records, config.data.get('cache', ''))
   return {
     'speech': speech['params'],
     'denoiser': variables['params'],
@@ -85,9 +86,9 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
 
 
 @functools.lru_cache(maxsize=1)
-def _facts(records: str) -> Params:
+def _facts(records: str, cached: str) -> Params:
   """Groups `stats` and `emotions` of the training people."""
-  clips = motion_clips.load_clips(records)
+  clips = motion_clips.load_clips(records, cached=cached)
   mean, std = motion_clips.motion_stats(clips)
   return {
     'stats': {'mean': mean, 'std': std},
@@ -96,14 +97,39 @@ def _facts(records: str) -> Params:
 
 
 def batches(config: ConfigDict) -> Any:
-  """Windows of sound and motion."""
+  """Windows of sound and motion.
+
+  Raises:
+    ValueError: for a cache that does not belong to this config.
+  """
   cfg = build(DiffusionConfig, config.diffusion)
+  _check_cache(config, cfg.window)
   shard = (jax.process_index(), jax.process_count())
   return iter(
     motion_windows.batches(
       config.data, cfg.window, cfg.prefix, config.seed, shard
     )
   )
+
+
+def _check_cache(config: ConfigDict, window: int) -> None:
+  folder = config.data.get('cache', '')
+  facts = cache.read_facts(folder) if folder else None
+  if not facts or not facts.states:
+    return
+  if 'speech' not in config.optim.get('freeze', ()):
+    raise ValueError(
+      f'The states in {folder} stay as they are: put speech into '
+      'optim.freeze, or leave data.cache empty.'
+    )
+  ours, theirs = (
+    build(HubertConfig, block) for block in (config.model.speech, facts.speech)
+  )
+  if facts.window != window or ours != theirs:
+    raise ValueError(
+      f'{folder} was made for windows of {facts.window} frames and another '
+      'speech encoder or window than this config has; extract again.'
+    )
 
 
 def loss_fn(config: ConfigDict) -> Any:
@@ -121,12 +147,15 @@ def loss_fn(config: ConfigDict) -> Any:
     batch = normalize(params['stats'], batch)
     if train:
       batch = _changed(batch, keys[0], cfg)
-    states = hubert.apply(
-      {'params': params['speech']},
-      batch['wave'],
-      train=train and hearing_learns,
-      rngs={'dropout': keys[1]},
-    )
+    if 'states' in batch:
+      states = jnp.moveaxis(batch['states'], 1, 0).astype(jnp.float32)
+    else:
+      states = hubert.apply(
+        {'params': params['speech']},
+        batch['wave'],
+        train=train and hearing_learns,
+        rngs={'dropout': keys[1]},
+      )
     variables = {'params': params['denoiser']}
     speech = denoiser.apply(
       variables,

@@ -1,6 +1,5 @@
 """Stage-1 loss terms on keypoints: the motion extractor's lessons."""
 
-import functools
 from typing import Any
 
 import jax
@@ -50,27 +49,19 @@ def keypoint_terms(
     Weighted terms, and the keypoints of source and driving [B, K, 3]; both
     use the source's canonical keypoints.
   """
-  module = extractor(model)
-  read = functools.partial(module.apply, {'params': params['motion']})
-  image, facts = _pictures(cfg, batch, images, module.cfg.input_size, key)
-  half, count = len(images[0]), len(image)
-  seen = _with_others(image, others)
-  (kps, motions), aux = read(seen, mutable=['intermediates'])
-  kp, motion = jax.tree.map(lambda leaf: leaf[:count], (kps, motions))
+  image, facts = _pictures(cfg, model, batch, images, key)
+  plate = random_thin_plate(jax.random.fold_in(key, 1), len(image))
+  warped = plate.warp(image) if cfg.equivariance else None
+  seen = _read(model, params, image, warped, others)
+  kp, motion, half = seen['kp'], seen['motion'], len(images[0])
   found = transform_keypoints(kp, motion)
   own_kp = jnp.concatenate([batch['source_kp']] * 2)
   target = motion_from_keypoints(
     facts['x'], facts['pose'], own_kp, RIGID, teacher.CANONICAL_RMS
   )
 
-  def canonical() -> jax.Array:
-    groups = [kp[:half, None], kp[half:, None]]
-    groups.append(kps[count:].reshape(half, -1, *kp.shape[1:]))
-    return losses.canonical_loss(jnp.concatenate(groups, 1), 0.02)
-
   def mapped() -> jax.Array:
-    plate = random_thin_plate(jax.random.fold_in(key, 1), count)
-    x = transform_keypoints(kp, read(plate.warp(image))[1])
+    x = transform_keypoints(kp, seen['warped'])
     return losses.equivariance_loss(found, plate(x[..., :2]))
 
   terms = weighted(
@@ -78,33 +69,68 @@ def keypoint_terms(
     landmark=lambda: losses.landmark_loss(
       found, facts['landmarks'], cfg.landmark_keypoints, 0.02, cfg.wing
     ),
-    canonical=canonical,
+    canonical=lambda: losses.canonical_loss(seen['groups'], 0.02),
     head_pose=lambda: losses.head_pose_loss(motion.pose_deg, facts['pose']),
     deformation=lambda: losses.deformation_prior(motion.exp),
     keypoint_prior=lambda: losses.keypoint_prior(found, cfg.prior_distance),
     equivariance=mapped,
     expression=lambda: _motion_error(cfg, (kp, motion), (own_kp, target)),
     gap=lambda: gap_error(cfg, kp + motion.exp, own_kp + target.exp),
-    positions=lambda: _position_error(aux, facts['x']),
+    positions=lambda: _position_error(seen['aux'], facts['x']),
   )
   driving = jax.tree.map(lambda leaf: leaf[half:], motion)
   return terms, (found[:half], transform_keypoints(kp[:half], driving))
 
 
-def _with_others(image: jax.Array, others: jax.Array | None) -> jax.Array:
-  """[2B + B G, S, S, 3]: more pictures, as small as the first ones."""
-  if others is None:
-    return image
-  others = others.reshape(-1, *others.shape[2:])
-  factor = others.shape[1] // image.shape[1]
-  return jnp.concatenate([image, avg_pool(others, factor)])
+def _read(
+  model: ConfigDict,
+  params: Params,
+  image: jax.Array,
+  warped: jax.Array | None,
+  others: jax.Array | None,
+) -> dict[str, Any]:
+  """Runs the extractor once on everything.
+
+  Args:
+    model: config block of the models.
+    params: has the group `motion`.
+    image: [2B, S, S, 3] source and driving pictures.
+    warped: the same after a warp, or None.
+    others: [B, G, H, W, 3] or None.
+
+  Returns:
+    `kp` [2B, K, 3] and `motion` of the pictures, `warped`: the motion in the
+    warped ones, `groups` [B, 2 + G, K, 3]: canonical keypoints by person, and
+    `aux`: what the network sowed.
+  """
+  pictures, count = [image], len(image)
+  if warped is not None:
+    pictures.append(warped)
+  first_other = count * len(pictures)
+  if others is not None:
+    others = others.reshape(-1, *others.shape[2:])
+    pictures.append(avg_pool(others, others.shape[1] // image.shape[1]))
+  (kps, motions), aux = extractor(model).apply(
+    {'params': params['motion']},
+    jnp.concatenate(pictures),
+    mutable=['intermediates'],
+  )
+  pair = jnp.stack(jnp.split(kps[:count], 2), 1)
+  more = kps[first_other:].reshape(len(pair), -1, *kps.shape[1:])
+  return {
+    'kp': kps[:count],
+    'motion': jax.tree.map(lambda leaf: leaf[:count], motions),
+    'warped': jax.tree.map(lambda leaf: leaf[count : 2 * count], motions),
+    'groups': jnp.concatenate([pair, more], 1),
+    'aux': aux,
+  }
 
 
 def _pictures(
   cfg: MotionLossConfig,
+  model: ConfigDict,
   batch: dict[str, Any],
   images: tuple[jax.Array, jax.Array],
-  size: int,
   key: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Source and driving as the extractor sees them, and what is known there."""
@@ -117,7 +143,7 @@ def _pictures(
     flat = facts['landmarks'][:, 0]
     facts['landmarks'] = jnp.pad(flat, ((0, 0), (0, 0), (0, 1)))
   image = jnp.concatenate(images)
-  image = avg_pool(image, image.shape[1] // size)
+  image = avg_pool(image, image.shape[1] // extractor(model).cfg.input_size)
   if cfg.similarity and not cfg.renders:
     points = jnp.concatenate([facts[k] for k in names if k != 'pose'], 1)
     count = facts['x'].shape[1]
