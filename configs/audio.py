@@ -4,6 +4,11 @@
   python train.py --config=configs/audio.py --workdir=runs/audio \
     --config.data.records=records
 
+With keypoints that do not follow landmarks, as LivePortrait's, motion must come
+from the extractor: python -m takin_jax.train.extract --motion lp ..., then
+--config.data.cache=cache --config.data.flip=0.0 (nobody knows which keypoint
+mirrors which).
+
 Takin-ADA (arXiv 2410.14283), section 3.2: the softmax-weighted sum of all 25
 states of HuBERT-large, 50 -> 25 Hz by a strided convolution, 4 Conformer layers
 for speech and 8 for motion, windows of 5 s, T = 1000, noise prediction. What
@@ -25,6 +30,7 @@ def get_config() -> ConfigDict:
       records='records',  # folder made by takin_jax.data.prepare
       batch_size=64,  # windows, over all devices
       speech_share=0.9,  # the rest shows faces without speech
+      cache='',  # folder of takin_jax.train.extract: listens only once
     )
   )
   conformer = dict(dim=512, heads=8, ffn_dim=2048, kernel=13, dropout=0.1)
@@ -55,7 +61,7 @@ def get_config() -> ConfigDict:
   )
   config.loss = ConfigDict(
     dict(
-      terms=dict(lips=1.0, pose=1.0, velocity=0.0),  # plain MSE, eq. 3
+      terms=dict(lips=1.0, pose=1.0, velocity=0.0, smooth=0.0),  # eq. 3 alone
       drop_audio=0.1,  # shares, for guidance
       drop_emotion=0.1,
     )

@@ -67,6 +67,7 @@ def get_config() -> ConfigDict:
       records='records',  # folder made by takin_jax.data.prepare
       batch_size=8,  # windows
       speech_share=0.8,  # the rest shows faces without speech
+      cache='',  # folder of takin_jax.train.extract: listens only once
     )
   )
   config.model = ConfigDict(
@@ -79,6 +80,7 @@ def get_config() -> ConfigDict:
         lips=2.0,  # weight of the 18 numbers of the lips
         pose=1.0,  # of the 7 of the head
         velocity=1.0,  # of the change from frame to frame
+        smooth=0.0,  # of the change of that
       ),
       drop_audio=0.1,  # shares, for guidance
       drop_emotion=0.1,

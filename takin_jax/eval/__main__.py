@@ -2,6 +2,7 @@
 
 Every subcommand writes report.json, report.md and sheet.png into DIR and
 prints the tables. MediaPipe (extra `data`) judges the frames that were made.
+`compare DIR...` prints the figures of reports or training runs side by side.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from takin_jax.data.faces.landmarks import MODEL_ENV
 from takin_jax.data.media import MediaError
 from takin_jax.data.records import RecordsError
 from takin_jax.eval import (
+  compare,
   cross_reenactment,
   emotion,
   self_reenactment,
@@ -53,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
       add('--split', default='val', help='whose clips')
       add('--clips', nargs='+', metavar='ID', help='only these')
     module.add_arguments(sub)
+  sub = commands.add_parser(
+    'compare', help=compare.HELP, description=compare.__doc__
+  )
+  sub.add_argument('folders', nargs='+', metavar='DIR')
   return parser
 
 
@@ -60,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
   try:
+    if args.command == 'compare':
+      print(compare.compare(args.folders))
+      return 0
     if args.landmarker:  # portraits are cropped with it, too
       os.environ[MODEL_ENV] = args.landmarker
     with landmarker(args.landmarker) as net:

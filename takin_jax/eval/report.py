@@ -21,6 +21,10 @@ COLUMNS = {
   'psnr': ('PSNR ↑', 2),
   'ssim': ('SSIM ↑', 4),
   'csim': ('CSIM ↑', 3),
+  'landmark': ('landmarks ↓', 4),
+  'canonical': ('canonical ↓', 4),
+  'pose_deg': ('pose, deg ↓', 2),
+  'step': ('step', 0),
   'lips_r': ('lips r', 3),
   'lips_gain': ('gain', 3),
   'lids_r': ('lids r', 3),
@@ -89,7 +93,7 @@ class Report:
     parts = [f'# {self.command}: {self.settings.get("weights", "")}']
     for table in self.tables.values():
       parts.append(f'## {table.title}')
-      parts.append(_markdown(table))
+      parts.append(markdown_table(table))
       if table.note:
         parts.append(table.note)
     for name, reason in self.not_measured.items():
@@ -154,7 +158,8 @@ def sheet(
   return np.concatenate(lines)
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+  """Headings and rows of a table, without its title."""
   columns = table.columns
   heads = ['', *(COLUMNS.get(name, (name, 3))[0] for name in columns)]
   lines = [heads, ['---'] * len(heads)]

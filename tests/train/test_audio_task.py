@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from takin_jax import weights
+from takin_jax.config import build
 from takin_jax.data.motion_windows import WindowConfig
+from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train import audio_eval, audio_task, export, loop
 from tests.data.fake_records import write_clip
 
@@ -110,12 +112,23 @@ def test_loss_ignores_padding_and_dropped_sound(config):
     )
     return loss(params, window, key, False)[0]
 
+  def heard_before():
+    params = jax.jit(lambda key: audio_task.init(config, key))(
+      jax.random.key(0)
+    )
+    hubert = Hubert(build(HubertConfig, config.model.speech))
+    hear = jax.jit(lambda x: hubert.apply({'params': params['speech']}, x))
+    states = np.moveaxis(hear(window['wave']), 0, 1).astype(np.float16)
+    rest = {k: v for k, v in window.items() if k != 'wave'}
+    return float(value({**rest, 'states': states}, jax.random.key(0)))
+
   def changed(name, part):
     x = window[name].copy()
     x[part] = 3 - 2 * x[part] ** 2
     return value({**window, name: x}, jax.random.key(0))
 
   same = pytest.approx(float(value(window, jax.random.key(0))), rel=1e-5)
+  assert heard_before() == pytest.approx(same.expected, rel=1e-4)
   assert changed('motion', np.s_[1, 6:]) == same
   assert changed('wave', np.s_[1, 3000:]) == same
   assert changed('prefix', np.s_[:]) == same
