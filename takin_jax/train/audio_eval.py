@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax.config import build, from_json, to_json
-from takin_jax.data import motion_windows
+from takin_jax.data import cache, motion_clips, motion_windows, speech
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
@@ -27,6 +27,7 @@ Params = dict[str, Any]
 _UPPER_LIP, _LOWER_LIP = 4, 5  # inner lips among the keypoints
 _YAW = -2
 _CURVES = 6
+_STATES_ERROR = 0.05  # rounding to float16 makes much less
 
 
 def normalize(
@@ -66,8 +67,13 @@ def fit(
 def evaluate(
   config: ConfigDict, params: Params, step: int, workdir: pathlib.Path
 ) -> dict[str, float]:
-  """Lips and head of generated motion against the real ones."""
+  """Lips and head of generated motion against the real ones.
+
+  Raises:
+    ValueError: if cached states are another encoder's.
+  """
   del step, workdir
+  _check_states(config, params)
   windows = _windows(to_json(config))
   if not windows:
     return {}
@@ -88,6 +94,29 @@ def evaluate(
     'yaw_spread': spread(found[..., _YAW]) / spread(real[..., _YAW]),
     'jerk': _jerk(found) / _jerk(real),
   }
+
+
+def _check_states(config: ConfigDict, params: Params) -> None:
+  """One cached window must be what the run's own encoder hears."""
+  folder = config.data.get('cache', '')
+  if not folder or not cache.read_facts(folder).states:
+    return
+  clips = motion_clips.load_clips(config.data.records, cached=folder)
+  clip = next((c for c in clips if len(c.starts)), None)
+  if clip is None:
+    return
+  states = cache.States(folder, {clip.id: len(clip.starts)})(clip.id, 0)
+  samples = speech.sample_count(states.shape[1])
+  wave = motion_windows.sound(clip, int(clip.starts[0]), samples, 1.0)
+  hubert = Hubert(build(HubertConfig, config.model.speech))
+  hear = jax.jit(lambda p, x: hubert.apply({'params': p}, x)[:, 0])
+  heard = np.asarray(hear(params['speech'], wave[None]))
+  error = np.abs(heard - states).mean() / np.abs(heard).mean()
+  if not error < _STATES_ERROR:
+    raise ValueError(
+      f"The states in {folder} are not those of this run's speech encoder: "
+      'extract them again from the weights in train.init_from.'
+    )
 
 
 def samples(

@@ -11,7 +11,7 @@ from takin_jax.data.motion_windows import WindowConfig, WindowSource
 from takin_jax.data.records import RecordsError
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.models.motion import MotionConfig, MotionExtractor
-from takin_jax.train import audio_task, extract
+from takin_jax.train import audio_eval, audio_task, extract
 from tests.data.fake_records import write_clip
 
 WINDOW = 10
@@ -158,3 +158,17 @@ def test_a_cache_must_fit_the_run(folder):
   config.model.speech.dim = 16
   with pytest.raises(ValueError, match='extract again'):
     audio_task.batches(config)
+
+
+def test_evaluation_notices_another_encoder(folder):
+  assert extract.main(_arguments(folder)) == 0
+  data = {
+    'records': str(folder / 'records'),
+    'cache': str(folder / 'cache'),
+  }
+  config = ConfigDict({'data': data, 'model': {'speech': SPEECH}})
+  params = weights.load(folder / 'weights')[1]
+  audio_eval._check_states(config, params)
+  params['speech'] = jax.tree.map(lambda x: -x, params['speech'])
+  with pytest.raises(ValueError, match='extract them again'):
+    audio_eval._check_states(config, params)
