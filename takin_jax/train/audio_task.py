@@ -125,10 +125,15 @@ def _check_cache(config: ConfigDict, window: int) -> None:
   ours, theirs = (
     build(HubertConfig, block) for block in (config.model.speech, facts.speech)
   )
-  if facts.window != window or ours != theirs:
+  if facts.window != window:
     raise ValueError(
-      f'{folder} was made for windows of {facts.window} frames and another '
-      'speech encoder or window than this config has; extract again.'
+      f'{folder} has windows of {facts.window} frames and diffusion.window is '
+      f'{window}; extract again with --window {window}.'
+    )
+  if ours != theirs:
+    raise ValueError(
+      f'{folder} has states of another speech encoder than model.speech of '
+      'this config; extract again from weights of this encoder.'
     )
 
 
