@@ -12,11 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.config import build
+from takin_jax.models import generator
 from takin_jax.models.appearance import AppearanceConfig, AppearanceExtractor
 from takin_jax.models.generator import Generator, GeneratorConfig
 from takin_jax.models.motion import MotionConfig, MotionExtractor
 from takin_jax.models.warping import WarpingConfig, WarpingModule
 from takin_jax.nn.folding import fold as fold_norms
+from takin_jax.nn.transforms import transform as transform_kernels
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.types import Motion, Source
 
@@ -47,10 +49,8 @@ def init(model: Any, key: jax.Array) -> Params:
   warped, warping = modules['warping'].init_with_output(
     keys[2], features, kp, kp
   )
-  generator = modules['generator'].init(keys[3], warped, image, kp, kp)
-  variables = zip(
-    MODULES, (appearance, motion, warping, generator), strict=True
-  )
+  painter = modules['generator'].init(keys[3], warped, image, kp, kp)
+  variables = zip(MODULES, (appearance, motion, warping, painter), strict=True)
   params = {}
   for name, group in variables:
     params[name] = group['params']
@@ -60,21 +60,55 @@ def init(model: Any, key: jax.Array) -> Params:
 
 
 def fold(model: Any, params: Params) -> tuple[dict[str, Any], Params]:
-  """Model block and parameters for inference: no statistics are left.
+  """Model block and parameters for inference, on any backend.
+
+  Norms with statistics become part of the convolutions, and the generator's
+  SPADE blocks take the layout of `nn/spade_folded.py`. Does nothing more when
+  repeated.
 
   Args:
     model: config block.
     params: float32 parameters by group.
 
   Returns:
-    Both, changed for the modules that have statistics.
+    Both, changed for the modules that have something to fold.
   """
   model = {name: block for name, block in model.items()}
   params = dict(params)
   for name, stats in params.pop(STATS, {}).items():
     params[name] = fold_norms(params[name], stats)
+    if name == 'generator':
+      params[name] = generator.fold(params[name])
     model[name] = {**dict(model[name].items()), 'folded': True}
   return model, params
+
+
+def transform(model: Any, params: Params) -> Params:
+  """Folded parameters with kernels transformed for the default backend.
+
+  Args:
+    model: config block, with `image_size` and `dtype`.
+    params: of `fold`. What is not folded is left alone.
+  """
+  params = dict(params)
+
+  def run(name: str, *args: Any) -> Any:
+    module = _module(model, name)
+    params[name], out = transform_kernels(module, params[name], *args)
+    return out
+
+  if any(
+    name not in params or not model[name].get('folded')
+    for name in ('appearance', 'warping', 'generator')
+  ):
+    return params
+  size = model['image_size']
+  image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  num_kp = _module(model, 'motion').cfg.num_kp
+  kp = jax.ShapeDtypeStruct((1, num_kp, 3), jnp.float32)
+  warped = run('warping', run('appearance', image), kp, kp)
+  run('generator', warped, image, kp, kp)
+  return params
 
 
 def _module(model: Any, name: str) -> Any:

@@ -7,13 +7,15 @@ flow, warps the portrait itself and paints only what the warp cannot show
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
 from takin_jax.nn.blocks import Conv, ResBlock, group_norm, leaky_relu
-from takin_jax.nn.spade import SpadeResBlock
+from takin_jax.nn.spade import SPADE_HIDDEN, SpadeResBlock
+from takin_jax.nn.spade_folded import FoldedSpadeResBlock, fold_block, join
 from takin_jax.ops.grid_sample import (
   center_axis,
   center_grid,
@@ -37,7 +39,7 @@ class GeneratorConfig:
     middle_blocks: SPADE blocks at the feature map's size.
     up_channels: width after each doubling.
     upscale: pixel shuffle at the end, 1 or 2.
-    folded: spectral norm is folded into the kernels, see `nn/folding.py`.
+    folded: the parameters are those of `fold`, for inference.
     blend: the small form.
     kp_variance: variance of its sharp driving heat maps.
     kp_hidden: width of the keypoint embedding that modulates its blocks.
@@ -77,23 +79,70 @@ class Generator(nn.Module):
         warped, image, kp_source, kp_driving
       )
     feature = warped['feature'].astype(self.dtype)
-    return {'image': self._spade(feature, train)}
+    x = Conv(self.cfg.channels, dtype=self.dtype, name='fc')(feature)
+    if self.cfg.folded:
+      x = self._folded_blocks(x, feature)
+    else:
+      x = self._blocks(x, feature, train)
+    upscale = self.cfg.upscale
+    x = Conv(3 * upscale**2, dtype=self.dtype, name='conv_img')(leaky_relu(x))
+    image = pixel_shuffle(x, upscale).astype(jnp.float32)
+    return {'image': nn.sigmoid(image)}
 
-  def _spade(self, seg: jax.Array, train: bool) -> jax.Array:
-    cfg, dtype = self.cfg, self.dtype
-    x = Conv(cfg.channels, dtype=dtype, name='fc')(seg)
+  def _blocks(self, x: jax.Array, seg: jax.Array, train: bool) -> jax.Array:
+    cfg = self.cfg
 
     def block(name: str, x: jax.Array, features: int) -> jax.Array:
-      return SpadeResBlock(features, cfg.folded, dtype, name=name)(
-        x, seg, train
-      )
+      return SpadeResBlock(features, dtype=self.dtype, name=name)(x, seg, train)
 
     for i in range(cfg.middle_blocks):
       x = block(f'middle{i}', x, cfg.channels)
     for i, width in enumerate(cfg.up_channels):
       x = block(f'up{i}', nearest_upsample(x, 2), width)
-    x = Conv(3 * cfg.upscale**2, dtype=dtype, name='conv_img')(leaky_relu(x))
-    return nn.sigmoid(pixel_shuffle(x, cfg.upscale).astype(jnp.float32))
+    return x
+
+  def _folded_blocks(self, x: jax.Array, seg: jax.Array) -> jax.Array:
+    """The same blocks in the layout of `fold`."""
+    cfg = self.cfg
+
+    def hidden(name: str, norms: int, enlarge: int = 1) -> list[jax.Array]:
+      """Activated shared convolutions of so many norms, in one."""
+      width = norms * SPADE_HIDDEN
+      conv = Conv(width, enlarge=enlarge, dtype=self.dtype, name=name)
+      return jnp.split(nn.relu(conv(seg)), norms, -1)
+
+    def block(name: str, features: int, enlarge: int = 1):
+      return FoldedSpadeResBlock(features, enlarge, self.dtype, name=name)
+
+    if cfg.middle_blocks:
+      maps = hidden('middle_shared', 2 * cfg.middle_blocks)
+    for i in range(cfg.middle_blocks):
+      pair = maps[2 * i : 2 * i + 2]
+      x = block(f'middle{i}', cfg.channels)(x, pair)
+    for i, width in enumerate(cfg.up_channels):
+      norms = 2 if x.shape[-1] == width else 3
+      maps = hidden(f'up{i}_shared', norms, 2 ** (i + 1))
+      x = block(f'up{i}', width, 2)(x, maps)
+    return x
+
+
+def fold(params: dict[str, Any]) -> dict[str, Any]:
+  """Parameters of the SPADE form for `folded`, see `nn/spade_folded.py`.
+
+  Args:
+    params: without spectral norms.
+  """
+  out, middle = {}, []
+  for name, group in params.items():
+    if name.startswith('middle'):
+      out[name], shared = fold_block(group)
+      middle.append(shared)
+    elif name.startswith('up'):
+      out[name], shared = fold_block(group)
+      out[f'{name}_shared'] = {'conv': shared}
+    else:
+      out[name] = group
+  return {**out, 'middle_shared': {'conv': join(middle)}} if middle else out
 
 
 class BlendDecoder(nn.Module):

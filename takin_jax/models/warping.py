@@ -27,6 +27,7 @@ from takin_jax.ops.grid_sample import (
   corner_grid,
   gaussian_1d,
   grid_sample,
+  sample_shifted,
   shift_matrix,
 )
 from takin_jax.ops.resize import (
@@ -145,10 +146,8 @@ class DenseMotion(nn.Module):
       dtype=dtype,
       name='compress',
     )(volume, train)
-    identity = corner_grid(d, h, w)
     shift = jnp.pad(kp_source - kp_driving, ((0, 0), (1, 0), (0, 0)))
-    grids = identity + shift[:, :, None, None, None]
-    deformed = grid_sample(small, grids)  # [B, K + 1, D, H, W, compress]
+    deformed = sample_shifted(small, shift)  # [B, K + 1, D, H, W, compress]
 
     def heat(kp: jax.Array) -> jax.Array:
       fields = [
@@ -171,8 +170,10 @@ class DenseMotion(nn.Module):
     )(x, train)
     mask = Conv(k + 1, 7, ndim=3, dtype=dtype, name='mask')(x)
     mask = nn.softmax(mask.astype(jnp.float32))
-    deformation = identity + jnp.einsum('bdhwk,bkc->bdhwc', mask, shift)
-    occlusion = Conv(1, 7, dtype=dtype, name='occlusion')(_depth_to_channels(x))
+    # The mask sums to one, so the identity grids add up to themselves.
+    moves = jnp.einsum('bdhwk,bkc->bdhwc', mask, shift)
+    deformation = corner_grid(d, h, w) + moves
+    occlusion = Conv(1, 7, over_depth=True, dtype=dtype, name='occlusion')(x)
     return deformation, nn.sigmoid(occlusion.astype(jnp.float32))
 
 

@@ -6,7 +6,9 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from takin_jax.ops.resize import avg_pool
+from takin_jax.ops import conv as conv_lib
+from takin_jax.ops.phases import conv_enlarged
+from takin_jax.ops.resize import avg_pool, nearest_upsample
 
 Dtype = jnp.dtype
 BATCH_NORM_EPS = 1e-5
@@ -19,6 +21,57 @@ def leaky_relu(x: jax.Array, slope: float = 0.2) -> jax.Array:
   return nn.leaky_relu(x, slope) if slope else nn.relu(x)
 
 
+class Kernel(nn.Module):
+  """The parameters of a `Conv`, and the product with them.
+
+  At load, `nn/transforms.py` may put a transformed kernel in the place of the
+  parameter `kernel`; then that one is used.
+  """
+
+  features: int
+  taps: tuple[int, ...]
+  stride: int
+  enlarge: int
+  over_depth: bool
+  use_bias: bool
+  kernel_init: Callable
+  dtype: Dtype
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    x = x.astype(self.dtype)
+    y = self._transformed(x)
+    if y is None:
+      inputs = x.shape[-1] * (x.shape[1] if self.over_depth else 1)
+      shape = (*self.taps, inputs, self.features)
+      kernel = self.param('kernel', self.kernel_init, shape)
+      kernel = kernel.astype(self.dtype)
+      if self.over_depth:
+        y = conv_lib.conv_over_depth(x, kernel)
+      else:
+        x = nearest_upsample(x, self.enlarge)
+        y = conv_lib.conv(x, kernel, self.stride)
+    if self.use_bias:
+      zeros = nn.initializers.zeros
+      bias = self.param('bias', zeros, (self.features,))
+      y = y + bias.astype(self.dtype)
+    return y
+
+  def _transformed(self, x: jax.Array) -> jax.Array | None:
+    """The convolution with a kernel transformed at load, if there is one."""
+
+    def stored(name: str) -> jax.Array:
+      kernel = self.get_variable('params', name)
+      return jax.tree.map(lambda k: k.astype(self.dtype), kernel)
+
+    if self.has_variable('params', 'phases'):
+      return conv_enlarged(x, stored('phases'), self.enlarge)
+    for name, (_, run) in conv_lib.TRANSFORMS.items():
+      if self.has_variable('params', name):
+        return run(nearest_upsample(x, self.enlarge), stored(name))
+    return None
+
+
 class Conv(nn.Module):
   """Convolution with symmetric zero padding k // 2.
 
@@ -27,6 +80,8 @@ class Conv(nn.Module):
     kernel: kernel size, the same for every spatial axis.
     stride: stride, the same for every spatial axis.
     ndim: 2 for [B, H, W, C], 3 for [B, D, H, W, C].
+    enlarge: repeats H and W so often first.
+    over_depth: takes [B, D, H, W, C] for [B, H, W, C D], channel-major.
     use_bias: adds a bias.
     kernel_init: initialiser of the kernel.
     dtype: compute type; parameters are float32.
@@ -36,21 +91,23 @@ class Conv(nn.Module):
   kernel: int = 3
   stride: int = 1
   ndim: int = 2
+  enlarge: int = 1
+  over_depth: bool = False
   use_bias: bool = True
   kernel_init: Callable = he_normal
   dtype: Dtype = jnp.float32
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    pad = self.kernel // 2
-    return nn.Conv(
+    return Kernel(
       self.features,
       (self.kernel,) * self.ndim,
-      (self.stride,) * self.ndim,
-      padding=[(pad, pad)] * self.ndim,
-      use_bias=self.use_bias,
-      kernel_init=self.kernel_init,
-      dtype=self.dtype,
+      self.stride,
+      self.enlarge,
+      self.over_depth,
+      self.use_bias,
+      self.kernel_init,
+      self.dtype,
       name='conv',
     )(x)
 
@@ -139,6 +196,7 @@ class ConvNormAct(nn.Module):
     stride: reduction of H and W.
     pool: reduce by mean pooling after the activation instead of striding.
     ndim: 2, or 3 (then D is neither strided nor pooled).
+    enlarge: repeats H and W so often first.
     batch_norm: batch norm and ReLU; otherwise leaky ReLU alone.
     folded: the batch norm is part of the convolution (`nn/folding.py`).
     slope: of the activation after a batch norm for negative input.
@@ -150,6 +208,7 @@ class ConvNormAct(nn.Module):
   stride: int = 1
   pool: bool = False
   ndim: int = 2
+  enlarge: int = 1
   batch_norm: bool = True
   folded: bool = False
   slope: float = 0.0
@@ -162,6 +221,7 @@ class ConvNormAct(nn.Module):
       self.kernel,
       1 if self.pool else self.stride,
       self.ndim,
+      self.enlarge,
       dtype=self.dtype,
       name='conv',
     )(x)

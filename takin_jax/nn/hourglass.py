@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.nn.blocks import ConvNormAct
-from takin_jax.ops.resize import nearest_upsample
 
 
 class Hourglass(nn.Module):
@@ -44,6 +43,6 @@ class Hourglass(nn.Module):
     skips.pop()
     for i in reversed(range(self.num_blocks)):
       name = f'up{self.num_blocks - 1 - i}'
-      x = block(width(i - 1), name)(nearest_upsample(x, 2), train)
+      x = block(width(i - 1), name, enlarge=2)(x, train)
       x = jnp.concatenate([x, skips.pop()], -1)
     return block(x.shape[-1], 'out')(x, train)

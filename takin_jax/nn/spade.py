@@ -12,6 +12,8 @@ from takin_jax.nn.blocks import Conv, leaky_relu
 from takin_jax.nn.spectral import SpectralConv
 from takin_jax.ops.resize import nearest_upsample
 
+SPADE_HIDDEN = 128  # width of the shared convolutions
+
 
 def instance_norm(x: jax.Array) -> jax.Array:
   """Per-picture, per-channel normalisation, eps 1e-5: [B, H, W, C]."""
@@ -29,7 +31,7 @@ class Spade(nn.Module):
     dtype: compute type.
   """
 
-  hidden: int = 128
+  hidden: int = SPADE_HIDDEN
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact

@@ -92,6 +92,41 @@ def _sample_one(
   return out
 
 
+def sample_shifted(volume: jax.Array, shift: jax.Array) -> jax.Array:
+  """`grid_sample(volume, corner_grid(D, H, W) + shift)` for many shifts.
+
+  Every coordinate of such a grid depends on one index alone, so the sampling
+  is one linear interpolation per axis.
+
+  Args:
+    volume: [B, D, H, W, C].
+    shift: [B, K, 3] in (x, y, z) order, float32.
+
+  Returns:
+    [B, K, D, H, W, C].
+  """
+
+  def one(x: jax.Array, shift: jax.Array) -> jax.Array:
+    for axis, size in enumerate(volume.shape[1:4]):
+      grid = jnp.linspace(-1.0, 1.0, size) + shift[2 - axis]
+      position = jnp.clip((grid + 1.0) * (0.5 * size) - 0.5, -1.0, size)
+      low = jnp.floor(position)
+      parts = []
+      for cell, weight in (
+        (low, 1.0 - (position - low)),
+        (low + 1.0, position - low),
+      ):
+        weight *= (cell >= 0) & (cell <= size - 1)
+        rows = x.take(cell.astype(jnp.int32), axis, mode='clip')
+        weight = jnp.expand_dims(weight, range(1, x.ndim - axis))
+        parts.append(rows * weight.astype(rows.dtype))
+      x = parts[0] + parts[1]
+    return x
+
+  per_shift = jax.vmap(one, (None, 0))
+  return jax.vmap(per_shift)(volume, shift)
+
+
 def reflect(grid: jax.Array) -> jax.Array:
   """Mirrors positions at -1 and 1, so that every one lies inside.
 

@@ -13,6 +13,8 @@ def avg_pool(x: jax.Array, factor: int) -> jax.Array:
 
 def nearest_upsample(x: jax.Array, factor: int) -> jax.Array:
   """Repeats H and W: [..., H, W, C] -> [..., H factor, W factor, C]."""
+  if factor == 1:
+    return x
   *lead, h, w, c = x.shape
   x = jnp.broadcast_to(
     x[..., :, None, :, None, :], (*lead, h, factor, w, factor, c)

@@ -67,3 +67,24 @@ def test_resampling_keeps_constants_and_means():
   np.testing.assert_allclose(
     big, [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3], atol=1e-6
   )
+
+
+def test_shifted_samples_are_those_of_the_shifted_grids():
+  volume = jax.random.normal(jax.random.key(0), (2, 3, 5, 7, 4))
+  shift = jax.random.uniform(jax.random.key(1), (2, 6, 3), minval=-2.5)
+
+  def plain(volume, shift):
+    grids = gs.corner_grid(3, 5, 7) + shift[:, :, None, None, None]
+    return gs.grid_sample(volume, grids)
+
+  got, want = (
+    jax.jit(jax.value_and_grad(lambda v, s: jnp.sin(f(v, s)).sum(), (0, 1)))(
+      volume, shift
+    )
+    for f in (gs.sample_shifted, plain)
+  )
+  np.testing.assert_allclose(
+    gs.sample_shifted(volume, shift), plain(volume, shift), atol=1e-5
+  )
+  for a, b in zip(got[1], want[1], strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-3)
