@@ -8,6 +8,8 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from takin_jax.ops.depthwise import depthwise_conv2d
+
 
 class GlobalResponseNorm(nn.Module):
   """y = gamma x n / (mean_c(n) + 1e-6) + beta + x, n the L2 norm over H, W."""
@@ -22,6 +24,20 @@ class GlobalResponseNorm(nn.Module):
     return (gamma * y * norm + beta + y).astype(x.dtype)
 
 
+class DepthwiseConv(nn.Module):
+  """7x7 convolution of every channel with its own kernel, and a bias."""
+
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    c = x.shape[-1]
+    init = nn.initializers.lecun_normal()
+    kernel = self.param('kernel', init, (7, 7, 1, c)).astype(self.dtype)
+    bias = self.param('bias', nn.initializers.zeros, (c,)).astype(self.dtype)
+    return depthwise_conv2d(x.astype(self.dtype), kernel[:, :, 0]) + bias
+
+
 class ConvNeXtBlock(nn.Module):
   """Depthwise 7x7, layer norm, and a gated MLP of four times the width."""
 
@@ -30,14 +46,7 @@ class ConvNeXtBlock(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     c = x.shape[-1]
-    y = nn.Conv(
-      c,
-      (7, 7),
-      padding=3,
-      feature_group_count=c,
-      dtype=self.dtype,
-      name='dwconv',
-    )(x)
+    y = DepthwiseConv(dtype=self.dtype, name='dwconv')(x)
     y = nn.LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm')(y)
     y = nn.Dense(4 * c, dtype=self.dtype, name='pwconv1')(y)
     y = nn.gelu(y, approximate=False)
