@@ -3,16 +3,15 @@
 In: a module's parameters and its collection `batch_stats`. Out: parameters
 alone, for the same module with `folded=True`. Batch norm after a convolution
 becomes part of it; before one it stays as a scale and a bias. Spectrally
-normalised kernels are divided by their norm.
+normalised kernels are divided by their norm. All on the host, in NumPy: there
+is nothing to compile.
 """
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from takin_jax.nn.blocks import BATCH_NORM_EPS
-from takin_jax.nn.spectral import spectral_norm
 
 Tree = dict[str, Any]
 
@@ -32,11 +31,15 @@ def fold(params: Tree, stats: Tree) -> Tree:
     for name, leaf in params.items()
   }
   if 'u' in stats:
-    norm = spectral_norm(*map(jnp.asarray, (out['kernel'], *_uv(stats))))
-    return {**out, 'kernel': out['kernel'] / norm}
+    kernel = np.asarray(out['kernel'])
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    norm = np.asarray(stats['v']) @ (matrix @ np.asarray(stats['u']))
+    return {**out, 'kernel': kernel / norm}
   if 'mean' in stats:
-    scale = out['scale'] * jax.lax.rsqrt(stats['var'] + BATCH_NORM_EPS)
-    return {'scale': scale, 'bias': out['bias'] - stats['mean'] * scale}
+    scale = out['scale'] / np.sqrt(stats['var'] + BATCH_NORM_EPS)
+    scale = np.asarray(scale, np.float32)
+    bias = np.asarray(out['bias'] - stats['mean'] * scale)
+    return {'scale': scale, 'bias': bias}
   # ConvNormAct has conv and norm; ResBlock3d norm1, conv1, norm2, conv2.
   for conv, norm in (('conv', 'norm'), ('conv1', 'norm2')):
     if conv in out and norm in stats:
@@ -44,13 +47,9 @@ def fold(params: Tree, stats: Tree) -> Tree:
   return out
 
 
-def _uv(stats: Tree) -> tuple[jax.Array, jax.Array]:
-  return stats['u'], stats['v']
-
-
 def _into(conv: Tree, affine: Tree) -> Tree:
   """The convolution that does what `conv` and then scale and bias do."""
   return {
-    'kernel': conv['kernel'] * affine['scale'],
-    'bias': conv['bias'] * affine['scale'] + affine['bias'],
+    'kernel': np.asarray(conv['kernel']) * affine['scale'],
+    'bias': np.asarray(conv['bias']) * affine['scale'] + affine['bias'],
   }

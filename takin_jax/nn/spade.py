@@ -1,7 +1,8 @@
 """Spatially adaptive normalisation (SPADE) blocks, channel-last.
 
 Source: Park et al., "Semantic Image Synthesis with Spatially-Adaptive
-Normalization" (arXiv 1903.07291), in LivePortrait's arrangement.
+Normalization" (arXiv 1903.07291), in LivePortrait's arrangement. Inference runs
+the blocks of `nn/spade_folded.py`.
 """
 
 from flax import linen as nn
@@ -50,12 +51,10 @@ class SpadeResBlock(nn.Module):
   Attributes:
     features: output channels; another width than the input's adds a
       SPADE-normalised 1x1 shortcut without bias.
-    folded: the spectral norms are part of the kernels (`nn/folding.py`).
     dtype: compute type.
   """
 
   features: int
-  folded: bool = False
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
@@ -68,9 +67,9 @@ class SpadeResBlock(nn.Module):
       return Spade(dtype=self.dtype, name=name)(y, seg)
 
     def conv(name: str, y: jax.Array, features: int, **kwargs) -> jax.Array:
-      return SpectralConv(
-        features, folded=self.folded, dtype=self.dtype, name=name, **kwargs
-      )(y, train)
+      return SpectralConv(features, dtype=self.dtype, name=name, **kwargs)(
+        y, train
+      )
 
     y = conv('conv0', leaky_relu(norm('norm0', x)), middle)
     y = conv('conv1', leaky_relu(norm('norm1', y)), self.features)

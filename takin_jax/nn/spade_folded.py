@@ -13,6 +13,7 @@ from typing import Any
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from takin_jax.nn.blocks import Conv, leaky_relu
 from takin_jax.nn.spade import instance_norm
@@ -82,11 +83,11 @@ def fold_block(block: Tree) -> tuple[Tree, Tree]:
     out[name] = {'conv': join([gamma, beta])}
   if 'conv_s' in block:
     gamma, beta = _modulation(block['norm_s'])
-    short = block['conv_s']['kernel']
+    short = np.asarray(block['conv_s']['kernel'])
     out['conv_s'] = {'conv': {'kernel': short}}
     out['scale_s'] = {'conv': gamma}
     out['shift_s'] = {
-      'conv': {name: leaf @ short[0, 0] for name, leaf in beta.items()}
+      'conv': {k: np.asarray(leaf) @ short[0, 0] for k, leaf in beta.items()}
     }
   return out, shared
 
@@ -94,9 +95,9 @@ def fold_block(block: Tree) -> tuple[Tree, Tree]:
 def _modulation(norm: Tree) -> tuple[Tree, Tree]:
   """Convolutions to 1 + gamma and to beta."""
   gamma, beta = norm['gamma']['conv'], norm['beta']['conv']
-  return {**gamma, 'bias': gamma['bias'] + 1.0}, beta
+  return {**gamma, 'bias': np.asarray(gamma['bias']) + 1.0}, beta
 
 
 def join(convs: Sequence[Tree]) -> Tree:
   """One convolution with the outputs of several, in turn."""
-  return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, -1), *convs)
+  return jax.tree.map(lambda *leaves: np.concatenate(leaves, -1), *convs)

@@ -68,7 +68,7 @@ def transform3(kernel: np.ndarray) -> np.ndarray:
   """[(3,) 3, 3, I, O] -> [1 or 3, 36, I, O] float32."""
   kernel = np.asarray(kernel, np.float32)
   kernel = kernel if kernel.ndim == 5 else kernel[None]
-  return np.stack([_transform(_TAPS3, tap) for tap in kernel])
+  return _transform(_TAPS3, kernel)
 
 
 def transform7(kernel: np.ndarray) -> np.ndarray:
@@ -78,14 +78,14 @@ def transform7(kernel: np.ndarray) -> np.ndarray:
   wide = kernel.transpose(1, 2, 3, 0, 4).reshape(7, 7, inputs, taps * outputs)
   wide = np.pad(wide, ((0, 1), (0, 1), (0, 0), (0, 0)))
   blocks = [wide[i : i + 4, j : j + 4] for i in (0, 4) for j in (0, 4)]
-  return np.stack([_transform(_TAPS4, block) for block in blocks])
+  return _transform(_TAPS4, np.stack(blocks))
 
 
 def _transform(scheme: _Scheme, kernel: np.ndarray) -> np.ndarray:
-  """[r, r, I, O] -> [P P, I, O]."""
+  """[N, r, r, I, O] -> [N, P P, I, O]."""
   matrix = np.kron(scheme.kernel, scheme.kernel).astype(np.float32)
-  flat = kernel.reshape(scheme.taps**2, -1)
-  return (matrix @ flat).reshape(-1, *kernel.shape[2:])
+  flat = kernel.reshape(len(kernel), scheme.taps**2, -1)
+  return (matrix @ flat).reshape(len(kernel), -1, *kernel.shape[3:])
 
 
 def conv3(x: jax.Array, kernel: jax.Array) -> jax.Array:
