@@ -204,6 +204,7 @@ def open_model(job: Job, note: Note) -> Model:
   """
   cache = compilation.enable_cache()
   device = pick_device(job.device)
+  jax.config.update('jax_default_device', device)
   if job.verbose:
     note(
       f'{device.device_kind} ({device}), jax {jax.__version__}, '
