@@ -5,14 +5,17 @@ import dataclasses
 import logging
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import jax
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 import numpy as np
 import orbax.checkpoint as ocp
 
 from takin_jax import config as config_lib
+from takin_jax.train import distributed
 from takin_jax.train.state import Params, TrainState
 
 FOLDER = 'checkpoints'
@@ -76,7 +79,7 @@ class Checkpoints:
   def restore(
     self, target: TrainState
   ) -> tuple[TrainState, dict[str, Any]] | None:
-    """The newest intact checkpoint.
+    """The newest intact checkpoint; damaged newer ones are moved aside.
 
     Args:
       target: shapes, dtypes and shardings of the state.
@@ -90,8 +93,20 @@ class Checkpoints:
     items = ocp.args.Composite(
       state=ocp.args.StandardRestore(target), data=ocp.args.JsonRestore()
     )
-    found = self._newest(lambda step: self._manager.restore(step, args=items))
-    return found and (found['state'], found['data'])
+
+    def read(step: int) -> tuple[int, Any]:
+      return step, self._manager.restore(step, args=items)
+
+    if jax.process_count() == 1:
+      found = self._newest(read)
+    else:
+      chosen = self._newest_for_all()
+      found = None if chosen is None else read(chosen)
+    if found is None:
+      return None
+    step, items = found
+    self._move_newer_than(step)
+    return items['state'], items['data']
 
   def ema(self) -> Params:
     """The averaged parameters of the newest intact checkpoint, in numpy.
@@ -130,6 +145,37 @@ class Checkpoints:
       )
     return None
 
+  def _newest_for_all(self) -> int | None:
+    """The step that several processes restore: the primary tries them.
+
+    One that fails while it restores together would leave the others waiting.
+    """
+    step, error = -1, None
+    if distributed.is_primary():
+      try:
+        step = self._newest(lambda step: self._read_state(step) and step) or -1
+      except WorkdirError as no_step:
+        step, error = -2, no_step
+    distributed.wait_for_all(f'choosing from {self._folder}')
+    step = int(multihost_utils.broadcast_one_to_all(np.int32(step)))
+    if step == -2:
+      raise error or WorkdirError(f'No checkpoint in {self._folder} is intact.')
+    return None if step == -1 else step
+
+  def _move_newer_than(self, step: int) -> None:
+    """Damaged checkpoints make room for those that are trained again."""
+    newer = [s for s in self._manager.all_steps() if s > step]
+    if not newer:
+      return
+    if distributed.is_primary():
+      aside = self._folder.with_name('damaged')
+      aside.mkdir(exist_ok=True)
+      for number in newer:
+        shutil.rmtree(aside / str(number), ignore_errors=True)
+        (self._folder / str(number)).rename(aside / str(number))
+    distributed.wait_for_all(f'moving from {self._folder}')
+    self._manager.reload()
+
 
 def write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   """Checks the folder's config against `config`, then writes config.json.
@@ -140,9 +186,10 @@ def write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   path = workdir / 'config.json'
   if path.exists():
     check_same_model(read_config(workdir), config, workdir)
-  temporary = path.with_suffix('.tmp')
-  temporary.write_text(config_lib.to_json(config))
-  temporary.replace(path)
+  if distributed.is_primary():
+    temporary = path.with_suffix('.tmp')
+    temporary.write_text(config_lib.to_json(config))
+    temporary.replace(path)
 
 
 def read_config(workdir: str | os.PathLike[str]) -> ConfigDict:

@@ -11,13 +11,17 @@ import jax
 import numpy as np
 import tensorboardX
 
+from takin_jax.train import distributed
+
 
 class DivergedError(RuntimeError):
-  """Loss or gradients are no longer finite."""
+  """Loss, gradients or parameters are no longer finite."""
 
 
 class MetricWriter:
   """Appends metrics to `metrics.jsonl` and to TensorBoard event files.
+
+  Of several processes only the primary writes.
 
   Args:
     workdir: folder of the run.
@@ -25,11 +29,16 @@ class MetricWriter:
   """
 
   def __init__(self, workdir: pathlib.Path, step: int):
+    self._primary = distributed.is_primary()
+    if not self._primary:
+      return
     path = workdir / 'metrics.jsonl'
     lines = path.read_text().splitlines(True) if path.exists() else []
     kept = [line for line in lines if _step_of(line) <= step]
     if kept != lines:
-      path.write_text(''.join(kept))
+      temporary = path.with_suffix('.tmp')
+      temporary.write_text(''.join(kept))
+      temporary.replace(path)
     self._file = path.open('a', buffering=1)
     self._events = tensorboardX.SummaryWriter(
       str(workdir / 'events'), purge_step=step + 1
@@ -37,6 +46,8 @@ class MetricWriter:
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Writes one line: step, then the metrics by name."""
+    if not self._primary:
+      return
     values = {name: float(f'{v:.6g}') for name, v in metrics.items()}
     self._file.write(json.dumps({'step': step, **values}) + '\n')
     for name, value in values.items():
@@ -44,6 +55,8 @@ class MetricWriter:
 
   def close(self) -> None:
     """Flushes both."""
+    if not self._primary:
+      return
     self._file.close()
     self._events.close()
 
@@ -81,7 +94,8 @@ class Monitor:
       waited_s: how long it waited for the batch.
 
     Raises:
-      DivergedError: if loss or gradients of the last step are not finite.
+      DivergedError: if the last step's loss, gradients or new parameters are
+        not finite.
     """
     pending, self._pending = self._pending, (step, metrics)
     if pending:
@@ -107,7 +121,7 @@ class Monitor:
 
   def _check(self, step: int, metrics: Any) -> None:
     values = jax.device_get(metrics)
-    for name in ('loss', 'grad_norm'):
+    for name in ('loss', 'grad_norm', 'param_norm'):
       if not math.isfinite(values[name]):
         raise DivergedError(
           f'{name} is {values[name]} at step {step}; the last good '

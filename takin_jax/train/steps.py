@@ -1,12 +1,13 @@
 """The training step: a pure function of state, batch and key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from takin_jax.nn.remat import remat_blocks
 from takin_jax.train import state as state_lib
 from takin_jax.train.state import Params, TrainState
 
@@ -22,6 +23,9 @@ def make_train_step(
   tx: optax.GradientTransformation,
   ema_decay: float,
   frozen: frozenset[str] = frozenset(),
+  accumulate: int = 1,
+  remat: Collection[str] = (),
+  gather: Callable[[Params], Params] = lambda params: params,
 ) -> TrainStep:
   """Makes `step(state, batch, key, constants) -> (state, metrics)`.
 
@@ -32,11 +36,25 @@ def make_train_step(
     ema_decay: decay of the moving average; lower in the first steps, so
       that the average does not remember the initial values.
     frozen: parameter groups without gradients.
+    accumulate: parts of the batch that go through the networks one after
+      another, see `_accumulated`.
+    remat: blocks that are computed twice, see `takin_jax.nn.remat`.
+    gather: makes divided parameters whole before the networks use them.
 
   Returns:
     A pure function, not jitted. The key of step n is `fold_in(key, n)`;
     `constants`, if any, reach the loss as `batch['constants']`.
   """
+
+  def loss_of(
+    trained: Params, fixed: Params, batch: Batch, key: jax.Array
+  ) -> tuple[jax.Array, Metrics]:
+    with remat_blocks(remat):
+      return loss_fn({**trained, **fixed}, batch, key, True)
+
+  grads_of = jax.value_and_grad(loss_of, has_aux=True)
+  if accumulate > 1:
+    grads_of = _accumulated(grads_of, accumulate)
 
   def step(
     state: TrainState, batch: Batch, key: jax.Array, constants: Any = None
@@ -44,12 +62,9 @@ def make_train_step(
     if constants is not None:
       batch = {**batch, 'constants': constants}
     key = jax.random.fold_in(key, state.step)
+    trained, fixed = state_lib.split(gather(state.params), frozen)
+    (loss, metrics), grads = grads_of(trained, fixed, batch, key)
     trained, fixed = state_lib.split(state.params, frozen)
-
-    def loss_of(trained: Params) -> tuple[jax.Array, Metrics]:
-      return loss_fn({**trained, **fixed}, batch, key, True)
-
-    (loss, metrics), grads = jax.value_and_grad(loss_of, has_aux=True)(trained)
     updates, opt_state = tx.update(grads, state.opt_state, trained)
     params = {**optax.apply_updates(trained, updates), **fixed}
     done = state.step + 1
@@ -59,7 +74,57 @@ def make_train_step(
     if stats is not None:  # running averages already
       params, ema = ({**tree, STATS: stats} for tree in (params, ema))
     state = TrainState(step=done, params=params, ema=ema, opt_state=opt_state)
-    norm = optax.tree.norm(grads)
-    return state, {**metrics, 'loss': loss, 'grad_norm': norm}
+    norms = {
+      'grad_norm': optax.tree.norm(grads),
+      'param_norm': optax.tree.norm(params),
+    }
+    return state, {**metrics, 'loss': loss, **norms}
 
   return step
+
+
+def _accumulated(grads_of: Callable[..., Any], parts: int) -> Callable:
+  """Loss, metrics and gradients of a batch as means over its parts.
+
+  Part i takes every `parts`-th sample, so that a batch divided over devices
+  stays where it is. The result is that of the whole batch to rounding, for a
+  loss that is a mean over samples. Three things differ by nature: every part
+  draws its own randomness; batch norm sees the statistics of a part, and the
+  running ones change once per part; a mean over a mask weighs parts alike.
+  """
+
+  def split(x: jax.Array) -> jax.Array:
+    x = x.reshape(x.shape[0] // parts, parts, *x.shape[1:])
+    return jnp.swapaxes(x, 0, 1)
+
+  def grads(
+    trained: Params, fixed: Params, batch: Batch, key: jax.Array
+  ) -> tuple[tuple[jax.Array, Metrics], Params]:
+    constants = {k: v for k, v in batch.items() if k == 'constants'}
+    batch = {k: split(v) for k, v in batch.items() if k != 'constants'}
+
+    def one(part: Batch, i: jax.Array, stats: Params | None) -> Any:
+      facts = fixed if stats is None else {**fixed, STATS: stats}
+      part_key = jax.random.fold_in(key, i)
+      out = grads_of(trained, facts, {**part, **constants}, part_key)
+      (loss, metrics), grad = out
+      stats = metrics.pop(STATS, None)
+      return (loss, metrics, grad), stats
+
+    def add(carry: Any, x: tuple[Batch, jax.Array]) -> tuple[Any, None]:
+      total, stats = carry
+      values, stats = one(*x, stats)
+      return (jax.tree.map(jnp.add, total, values), stats), None
+
+    numbers, stats = jnp.arange(parts), fixed.get(STATS)
+    first = jax.tree.map(lambda x: x[0], (batch, numbers))
+    shapes, changed = jax.eval_shape(one, *first, stats)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    carry = (zeros, None if changed is None else stats)
+    (total, stats), _ = jax.lax.scan(add, carry, (batch, numbers))
+    loss, metrics, grad = jax.tree.map(lambda x: x / parts, total)
+    if stats is not None:
+      metrics[STATS] = stats
+    return (loss, metrics), grad
+
+  return grads

@@ -177,6 +177,6 @@ def test_four_devices_train_like_one(tmp_path):
       text=True,
       check=True,
     )
-    outputs.append([float(x) for x in result.stdout.split()])
+    outputs.append([float(x) for x in result.stdout.splitlines()[-1].split()])
   assert [o[0] for o in outputs] == [1, 4]
   np.testing.assert_allclose(outputs[0][1:], outputs[1][1:], rtol=1e-5)
