@@ -124,9 +124,17 @@ class Checkpoints:
     self._manager.close()
 
   def _read_state(self, step: int) -> dict[str, Any]:
-    """The state as nested dicts of numpy arrays, on any machine."""
+    """The state as nested dicts of numpy arrays, for this process alone."""
     path = self._folder / str(step) / 'state'
-    with ocp.PyTreeCheckpointer() as checkpointer:
+    alone = ocp.options.MultiprocessingOptions(
+      primary_host=jax.process_index(),
+      active_processes={jax.process_index()},
+      barrier_sync_key_prefix=f'process{jax.process_index()}',
+    )
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    with ocp.Checkpointer(
+      handler, multiprocessing_options=alone
+    ) as checkpointer:
       tree = checkpointer.metadata(path).item_metadata.tree
       as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
       args = jax.tree.map(lambda _: as_numpy, tree)
