@@ -50,12 +50,16 @@ def parse(argv: list[str]) -> list[str]:
 
 def _sentence(error: Exception) -> str:
   """The line of a message of config_flags that names the problem."""
-  text = str(error)
+  cause: object = error
+  while isinstance(cause, Exception) and len(cause.args) == 1:
+    cause = cause.args[0]
+  text = str(cause)
   if 'No such file' in text:
     return f'There is no config file {text.rsplit("directory: ", 1)[-1]}.'
+  if isinstance(error, AttributeError):
+    return f'The config has no value {" ".join(text.split())}'
   lines = [line.strip() for line in text.splitlines() if line.strip()]
-  text = next((s for s in reversed(lines) if 'Error:' in s), lines[0])
-  return text.replace('\\n', ' ').replace("\\'", "'").strip('"\'')
+  return next((s for s in reversed(lines) if 'Error:' in s), lines[0])
 
 
 def _fail(message: str) -> None:

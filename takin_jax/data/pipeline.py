@@ -12,7 +12,6 @@ import os
 from typing import Any
 
 import cv2
-import grain
 import numpy as np
 
 from takin_jax.config import build
@@ -195,7 +194,7 @@ def batches(
   seed: int,
   shard: tuple[int, int] = (0, 1),
   landmarks: Sequence[int] = (),
-) -> grain.IterDataset:
+) -> endless.Batches:
   """Batches of random pairs.
 
   Args:
@@ -205,7 +204,7 @@ def batches(
     landmarks: numbers of the landmarks that samples carry.
 
   Returns:
-    A dataset of dicts of arrays with a leading batch axis: `source` and
+    An iterator over dicts of arrays with a leading batch axis: `source` and
     `driving` uint8 [B, H, W, 3], `source_kp` [B, 21, 3], if wanted `others`
     uint8 [B, G, H, W, 3], and for both pictures what `ClipGeometry.frames`
     names, as `source_x`, `driving_x`, ...

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
-import grain
 import numpy as np
 
 from takin_jax.config import build
@@ -59,7 +58,7 @@ class WindowSource(endless.Samples):
 
 def batches(
   data: Mapping[str, Any], seed: int, shard: tuple[int, int] = (0, 1)
-) -> grain.IterDataset:
+) -> endless.Batches:
   """Batches of random windows.
 
   Args:
@@ -68,7 +67,7 @@ def batches(
     shard: (number, count) of this process among those that train.
 
   Returns:
-    A dataset of dicts of arrays with a leading batch axis, see
+    An iterator over dicts of arrays with a leading batch axis, see
     `takin_jax.data.speech.window`.
   """
   cfg = build(SpeechConfig, data)

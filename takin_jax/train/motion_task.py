@@ -7,7 +7,7 @@ extractor while the renderer is young (`teacher_share`), so that neither waits
 for the other. A loss of weight 0 is not computed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from takin_jax import renderer
 from takin_jax.config import build
-from takin_jax.data import pipeline
+from takin_jax.data import batch_specs, pipeline
 from takin_jax.losses import perceptual
 from takin_jax.ops import augment
 from takin_jax.ops.resize import avg_pool
@@ -29,7 +29,15 @@ from takin_jax.train.loss_config import MotionLossConfig
 from takin_jax.train.motion_eval import evaluate, samples
 from takin_jax.train.picture_terms import picture_terms
 
-__all__ = ['batches', 'constants', 'evaluate', 'init', 'loss_fn', 'samples']
+__all__ = [
+  'batch_spec',
+  'batches',
+  'constants',
+  'evaluate',
+  'init',
+  'loss_fn',
+  'samples',
+]
 
 Params = dict[str, Any]
 LossFn = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
@@ -45,16 +53,24 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
 
 
 def batches(config: ConfigDict) -> Any:
-  """Pairs of frames of one clip with the landmarker's geometry.
+  """Pairs of frames of one clip with the landmarker's geometry."""
+  data, landmarks = _wanted(config)
+  shard = (jax.process_index(), jax.process_count())
+  return iter(pipeline.batches(data, config.seed, shard, landmarks))
 
-  What only a loss of weight 0 would look at is not read.
-  """
+
+def batch_spec(config: ConfigDict) -> batch_specs.Spec:
+  """Shapes of these batches, without records."""
+  data, landmarks = _wanted(config)
+  return batch_specs.pairs(data, len(landmarks))
+
+
+def _wanted(config: ConfigDict) -> tuple[Mapping[str, Any], tuple[int, ...]]:
+  """Data block and landmarks, without what a loss of weight 0 looks at."""
   cfg, data = build(MotionLossConfig, config.loss), config.data
   if not cfg.canonical:
     data = {**data, 'others': 0}
-  chosen = cfg.landmark_indices if cfg.landmark else ()
-  shard = (jax.process_index(), jax.process_count())
-  return iter(pipeline.batches(data, config.seed, shard, chosen))
+  return data, cfg.landmark_indices if cfg.landmark else ()
 
 
 def constants(config: ConfigDict) -> dict[str, Any]:

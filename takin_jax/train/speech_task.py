@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax.config import build, from_json, to_json
-from takin_jax.data import speech_pipeline
+from takin_jax.data import batch_specs, speech_pipeline
 from takin_jax.losses.distill import distill_loss
 from takin_jax.models.hubert import Hubert, HubertConfig
 
@@ -65,7 +65,8 @@ def predict(
     batch: `wave` [B, S] and `sample_mask` [B, S].
     key: for dropout; None: no dropout.
   """
-  student = Hubert(build(HubertConfig, config.model.speech))
+  dtype = jnp.dtype(config.model.get('dtype', 'float32'))
+  student = Hubert(build(HubertConfig, config.model.speech), dtype)
   states = student.apply(
     {'params': params['speech']},
     batch['wave'],
@@ -95,6 +96,12 @@ def batches(config: ConfigDict) -> Any:
   """Windows of changed sound with features of the clean one."""
   shard = (jax.process_index(), jax.process_count())
   return iter(speech_pipeline.batches(config.data, config.seed, shard))
+
+
+def batch_spec(config: ConfigDict) -> batch_specs.Spec:
+  """Shapes of these batches, without records."""
+  features = build(SpeechLossConfig, config.loss).features
+  return batch_specs.speech_windows(config.data, features)
 
 
 def evaluate(

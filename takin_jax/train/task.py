@@ -1,7 +1,7 @@
 """What a training stage supplies: a module with the functions of `Task`.
 
-Required: `init`, `loss_fn`, `batches`. Optional: `constants`, `evaluate`,
-`samples`. The loop in `loop.py` does the rest.
+Required: `init`, `loss_fn`, `batches`. Optional: `batch_spec`, `constants`,
+`evaluate`, `samples`. The loop in `loop.py` does the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,6 +33,10 @@ class Task(Protocol):
   @staticmethod
   def batches(config: ConfigDict) -> Iterator[dict[str, Any]]:
     """Endless training batches; `get_state()`, `set_state()` as in grain."""
+
+  @staticmethod
+  def batch_spec(config: ConfigDict) -> dict[str, tuple[Any, Any]]:
+    """Optional: shape and dtype of a batch's arrays, over all processes."""
 
   @staticmethod
   def constants(config: ConfigDict) -> Any:

@@ -144,7 +144,9 @@ def test_processes_share_a_batch(folder):
   whole = next(iter(pipeline.batches(data, seed=0)))
   parts = [next(iter(pipeline.batches(data, 0, (i, 2)))) for i in range(2)]
   for i, part in enumerate(parts):
-    np.testing.assert_array_equal(whole['source_x'][i::2], part['source_x'])
+    np.testing.assert_array_equal(
+      whole['source_x'][2 * i : 2 * i + 2], part['source_x']
+    )
   with pytest.raises(ValueError, match='multiple of 3'):
     pipeline.batches(data, 0, (0, 3))
 
