@@ -39,7 +39,11 @@ def test_speech_windows(tmp_path):
   features = np.zeros((60, 3), np.float16)
   audio = np.ones(samples, np.int16)
   np.savez(tmp_path / 'a.npz', audio=audio, features=features)
-  np.savez(tmp_path / speech.STATS_FILE, mean=np.zeros(3, np.float32), std=np.ones(3, np.float32))
+  np.savez(
+    tmp_path / speech.STATS_FILE,
+    mean=np.zeros(3, np.float32),
+    std=np.ones(3, np.float32),
+  )
   data = dict(records=str(tmp_path), batch_size=2, frames=20)
   batches = speech_pipeline.batches(data, 0)
   check(batch_specs.speech_windows(data, 3), next(batches))

@@ -1,5 +1,7 @@
 """A task that trains in milliseconds: a noisy linear map."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -15,7 +17,8 @@ def toy_config(**train):
       'name': 'toy',
       'stage': __name__,
       'seed': 3,
-      'data': {'batch_size': 8},
+      'data': {'batch_size': 8, 'delay_s': 0.0},
+      'mesh': {'devices': 0, 'shard_above': 0},
       'model': {'linear': {'width': 4}},
       'optim': {'lr': 1e-2, 'schedule': 'constant'},
       'eval': {'every': 2},
@@ -58,6 +61,7 @@ def batches(config):
   """Random inputs whose target is their sum."""
 
   def draw(rng):
+    time.sleep(config.data.delay_s)
     x = rng.normal(size=3).astype(np.float32)
     return {'x': x, 'y': np.full(4, x.sum(), np.float32)}
 

@@ -1,0 +1,66 @@
+"""Runs that tests start as processes of their own.
+
+  python -m tests.train.worker toy WORKDIR '{"train.steps": 9}' [PORT N I]
+  python -m tests.train.worker smoke WORKDIR RECORDS
+
+`toy` prints the first parameters; `smoke` trains both stages on 1 and on all
+devices and prints their losses.
+"""
+
+import json
+import pathlib
+import runpy
+import sys
+
+import jax
+import numpy as np
+
+from takin_jax.train import (
+  audio_task,
+  distributed,
+  loop,
+  motion_task,
+  sharding,
+)
+from tests.train import toy_task
+
+SMOKE = pathlib.Path(__file__).parents[2] / 'configs' / 'smoke.py'
+
+
+def toy(workdir, overrides, port=None, count=None, number=None):
+  if port:
+    distributed.initialize(f'localhost:{port}', int(count), int(number))
+  config = toy_task.toy_config()
+  config.update_from_flattened_dict(json.loads(overrides))
+  state = loop.run(config, workdir)
+  mesh = sharding.make_mesh(sharding.MeshConfig())
+  params = sharding.local_copy(state.params, mesh)
+  layout = state.params['linear']['kernel'].sharding.spec
+  kernel = np.ravel(params['linear']['kernel']).tolist()
+  print(json.dumps({'kernel': kernel, 'layout': str(layout)}))
+
+
+def smoke(workdir, records):
+  curves = {}
+  for task in (motion_task, audio_task):
+    del task.evaluate, task.samples
+  for stage in ('motion', 'audio'):
+    for devices in (1, jax.device_count()):
+      config = runpy.run_path(str(SMOKE))['get_config'](stage)
+      config.data.update(records=records, batch_size=8)
+      config.train.update(steps=20, log_every=1)
+      config.checkpoint.every = 100
+      config.mesh = {'devices': devices, 'shard_above': 500 * (devices > 1)}
+      folder = pathlib.Path(workdir) / f'{stage}{devices}'
+      loop.run(config, folder)
+      lines = (folder / 'metrics.jsonl').read_text().splitlines()
+      lines = [json.loads(line) for line in lines]
+      losses = [line['loss'] for line in lines if 'loss' in line]
+      curves.setdefault(stage, []).append(losses)
+  print(json.dumps(curves))
+
+
+if __name__ == '__main__':
+  # Compiling takes longer than all that is computed here.
+  jax.config.update('jax_disable_most_optimizations', True)
+  {'toy': toy, 'smoke': smoke}[sys.argv[1]](*sys.argv[2:])
