@@ -81,9 +81,16 @@ def get_config() -> ConfigDict:
     dict(
       steps=200_000,
       log_every=100,
+      samples_every=10_000,
       init_from=('hubert:speech',),  # the converted encoder
     )
   )
-  config.eval = ConfigDict(dict(every=10_000))
+  config.eval = ConfigDict(
+    dict(
+      every=10_000,
+      videos=4,  # with sound, of held-out faces, beside every sample
+      renderer='nano',  # a weights folder or a run of stage 1
+    )
+  )
   config.checkpoint = ConfigDict(dict(every=2000, keep=3))
   return config

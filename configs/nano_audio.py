@@ -103,10 +103,17 @@ def get_config() -> ConfigDict:
     dict(
       steps=1000,
       log_every=100,
+      samples_every=500,
       init_from=('runs/speech:speech',),  # the distilled encoder
     )
   )
-  config.eval = ConfigDict(dict(every=250))
+  config.eval = ConfigDict(
+    dict(
+      every=250,
+      videos=2,  # with sound, of held-out faces, beside every sample
+      renderer='nano',  # a weights folder or a run of stage 1
+    )
+  )
   config.checkpoint = ConfigDict(dict(every=250, keep=2))
   config.infer = ConfigDict(
     dict(

@@ -21,6 +21,7 @@ from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
+from takin_jax.train.audio_videos import write_videos
 
 Params = dict[str, Any]
 
@@ -122,17 +123,20 @@ def _check_states(config: ConfigDict, params: Params) -> None:
 def samples(
   config: ConfigDict, params: Params, step: int, folder: pathlib.Path
 ) -> None:
-  """Draws the lips' gap over time: real green, generated red."""
+  """Draws the lips' gap over time: real green, generated red; and videos."""
   windows = _windows(to_json(config))
   if not windows:
     return
   windows = {k: v[:_CURVES] for k, v in windows.items()}
-  found = lip_gap(_generate(config, params, windows))
+  motion = _generate(config, params, windows)
   rows = [
     _curves(real, generated)
-    for real, generated in zip(lip_gap(windows['motion']), found, strict=True)
+    for real, generated in zip(
+      lip_gap(windows['motion']), lip_gap(motion), strict=True
+    )
   ]
   cv2.imwrite(str(folder / f'{step:06d}.png'), np.concatenate(rows))
+  write_videos(config, windows, motion, folder / f'{step:06d}')
 
 
 def _jerk(motion: np.ndarray) -> float:
