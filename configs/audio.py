@@ -36,6 +36,7 @@ def get_config() -> ConfigDict:
   conformer = dict(dim=512, heads=8, ffn_dim=2048, kernel=13, dropout=0.1)
   config.model = ConfigDict(
     dict(
+      dtype='float32',  # what networks compute in; GPUs: 'bfloat16'
       speech=dict(dim=1024, layers=24),  # the rest is hubert-large by default
       denoiser=dict(
         motion_dim=70,  # exp 63, scale, t 3, pitch, yaw, roll

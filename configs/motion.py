@@ -28,6 +28,7 @@ def get_model() -> ConfigDict:
   """The four modules; sizes that are not given are LivePortrait's."""
   return ConfigDict(
     dict(
+      dtype='float32',  # what networks compute in; GPUs: 'bfloat16'
       image_size=512,  # side of portraits and frames, pixels
       appearance=dict(input_size=256),  # halves its input itself
       motion=dict(input_size=256, num_kp=21),

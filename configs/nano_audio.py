@@ -71,7 +71,11 @@ def get_config() -> ConfigDict:
     )
   )
   config.model = ConfigDict(
-    dict(speech=_nano_speech().get_model(), denoiser=get_denoiser())
+    dict(
+      dtype='float32',  # what networks compute in; GPUs: 'bfloat16'
+      speech=_nano_speech().get_model(),
+      denoiser=get_denoiser(),
+    )
   )
   config.diffusion = get_diffusion()
   config.loss = ConfigDict(

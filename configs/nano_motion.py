@@ -34,6 +34,7 @@ EXPRESSION_SCALE = (
 def get_model() -> ConfigDict:
   """The four modules; the values that make them small."""
   model = ConfigDict()
+  model.dtype = 'float32'  # what networks compute in; GPUs: 'bfloat16'
   model.image_size = 256  # side of portraits and frames, pixels
   model.appearance = ConfigDict(
     dict(

@@ -15,6 +15,7 @@ def _motion() -> ConfigDict:
   config = ConfigDict()
   config.model = ConfigDict(
     dict(
+      dtype='float32',  # what networks compute in
       image_size=64,  # side of portraits and frames, pixels
       appearance=dict(
         input_size=64,
@@ -79,6 +80,7 @@ def _audio() -> ConfigDict:
         pos_groups=4,
       ),
       denoiser=dict(speech=conformer, motion=conformer),
+      dtype='float32',
     )
   )
   config.data = ConfigDict(dict(records='records', batch_size=4))

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any
 
-import grain
 import numpy as np
 
 from takin_jax.config import build
@@ -240,7 +239,7 @@ def batches(
   prefix: int,
   seed: int,
   shard: tuple[int, int] = (0, 1),
-) -> grain.IterDataset:
+) -> endless.Batches:
   """Batches of random windows, see `cut` for the arrays.
 
   With cached states there is `states` float16 [B, L + 1, 2T, E], not `wave`.

@@ -15,9 +15,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
+import numpy as np
 
 from takin_jax.config import build
-from takin_jax.data import cache, motion_clips, motion_windows
+from takin_jax.data import (
+  batch_specs,
+  cache,
+  motion_clips,
+  motion_windows,
+)
 from takin_jax.diffusion import schedule
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
@@ -29,7 +35,7 @@ from takin_jax.models.denoiser import (
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train.audio_eval import evaluate, normalize, samples
 
-__all__ = ['batches', 'evaluate', 'init', 'loss_fn', 'samples']
+__all__ = ['batch_spec', 'batches', 'evaluate', 'init', 'loss_fn', 'samples']
 
 Params = dict[str, Any]
 
@@ -61,8 +67,7 @@ class AudioLossConfig:
 def init(config: ConfigDict, key: jax.Array) -> Params:
   """Fresh speech encoder and denoiser, and the facts of the records."""
   cfg = build(DiffusionConfig, config.diffusion)
-  hubert = Hubert(build(HubertConfig, config.model.speech))
-  denoiser = MotionDenoiser(build(DenoiserConfig, config.model.denoiser))
+  hubert, denoiser = _modules(config)
   frames, dim = 4, denoiser.cfg.motion_dim
   wave = jnp.zeros((1, motion_windows.SAMPLES_PER_FRAME * (frames + 1)))
   keys = jax.random.split(key)
@@ -85,9 +90,25 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
   }
 
 
+def _modules(config: ConfigDict) -> tuple[Hubert, MotionDenoiser]:
+  """Both networks, in the compute type `model.dtype`."""
+  dtype = jnp.dtype(config.model.get('dtype', 'float32'))
+  return (
+    Hubert(build(HubertConfig, config.model.speech), dtype),
+    MotionDenoiser(build(DenoiserConfig, config.model.denoiser), dtype),
+  )
+
+
 @functools.lru_cache(maxsize=1)
 def _facts(records: str, cached: str) -> Params:
-  """Groups `stats` and `emotions` of the training people."""
+  """Groups `stats` and `emotions` of the training people.
+
+  Without a name of records, for a dry run, they only have the right shapes.
+  """
+  if not records:
+    size = motion_clips.EXP_DIM
+    stats = {'mean': np.zeros(size + 7), 'std': np.ones(size + 7)}
+    return {'stats': stats, 'emotions': {'neutral': np.zeros(size)}}
   clips = motion_clips.load_clips(records, cached=cached)
   mean, std = motion_clips.motion_stats(clips)
   return {
@@ -110,6 +131,12 @@ def batches(config: ConfigDict) -> Any:
       config.data, cfg.window, cfg.prefix, config.seed, shard
     )
   )
+
+
+def batch_spec(config: ConfigDict) -> batch_specs.Spec:
+  """Shapes of these batches without a cache, without records."""
+  cfg = build(DiffusionConfig, config.diffusion)
+  return batch_specs.windows(config.data, cfg.window, cfg.prefix)
 
 
 def _check_cache(config: ConfigDict, window: int) -> None:
@@ -141,8 +168,7 @@ def loss_fn(config: ConfigDict) -> Any:
   """Makes `f(params, batch, key, train) -> (loss, metrics)`."""
   cfg = build(AudioLossConfig, config.loss)
   diffusion = build(DiffusionConfig, config.diffusion)
-  hubert = Hubert(build(HubertConfig, config.model.speech))
-  denoiser = MotionDenoiser(build(DenoiserConfig, config.model.denoiser))
+  hubert, denoiser = _modules(config)
   hearing_learns = 'speech' not in config.optim.get('freeze', ())
 
   def loss(

@@ -21,6 +21,7 @@ from takin_jax.train.state import Params, TrainState
 FOLDER = 'checkpoints'
 # Blocks that must not change between the runs in one folder.
 FIXED_BLOCKS = ('stage', 'model', 'diffusion')
+_MAY_CHANGE = ('model.dtype',)  # parameters are float32 in any case
 
 _log = logging.getLogger(__name__)
 
@@ -223,7 +224,7 @@ def check_same_model(
     values.append(
       {k: v for k, v in leaves.items() if k.split('.')[0] in FIXED_BLOCKS}
     )
-  for key in sorted({*values[0], *values[1]}):
+  for key in sorted({*values[0], *values[1]} - {*_MAY_CHANGE}):
     was, wanted = (v.get(key, 'nothing') for v in values)
     if was != wanted:
       raise WorkdirError(

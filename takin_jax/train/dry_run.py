@@ -25,6 +25,8 @@ def dry_run(config: ConfigDict) -> None:
   config = ConfigDict(config.to_dict())
   if not pathlib.Path(config.get('data', {}).get('records', '.')).is_dir():
     config.data.records = ''
+    if 'cache' in config.data:
+      config.data.cache = ''
   program = Program(config)
   print(config_lib.to_json(config))
   print(overview.table(program.state.params))
