@@ -24,6 +24,24 @@ def test_resumed_run_is_bit_equal_to_a_straight_one(tmp_path):
   assert_equal(straight, resumed)
 
 
+def test_from_7_to_15_is_bit_equal_to_a_straight_run(tmp_path):
+  config = toy_task.toy_config(steps=15, accumulate=2)
+  config.checkpoint = {'every': 7, 'keep': 9}
+  straight = loop.run(config, tmp_path / 'straight')
+  folder = tmp_path / 'resumed' / checkpoint.FOLDER
+  folder.mkdir(parents=True)
+  (tmp_path / 'straight' / checkpoint.FOLDER / '7').rename(folder / '7')
+  resumed = loop.run(config, tmp_path / 'resumed')
+  assert int(resumed.step) == 15
+  assert_equal(straight, resumed)
+
+
+def test_a_batch_that_cannot_be_parted_is_refused(config, tmp_path):
+  config.train.accumulate = 3
+  with pytest.raises(ValueError, match=r'batch_size 8 .* train.accumulate 3'):
+    loop.run(config, tmp_path)
+
+
 def test_a_run_leaves_metrics_events_samples_and_config(config, tmp_path):
   loop.run(config, tmp_path)
   lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
