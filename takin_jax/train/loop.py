@@ -64,13 +64,7 @@ def run(
     stop = stack.enter_context(
       Stopper(program.mesh, program.train.time_limit_s)
     )
-    batches = program.task.batches(config)
-    restored = checkpoints.restore(program.state)
-    if restored:
-      state, position = restored
-      batches.set_state(position)
-    else:
-      state = program.first_state()
+    state, batches = _start(program, checkpoints)
     begin = int(state.step)
     writer = metrics.MetricWriter(workdir, begin)
     stack.callback(writer.close)
@@ -84,6 +78,19 @@ def run(
   if done < program.train.steps and distributed.is_primary():
     print(f'Stopped after step {done}. Resume: {resume_command}')
   return state
+
+
+def _start(
+  program: Program, checkpoints: checkpoint.Checkpoints
+) -> tuple[TrainState, Any]:
+  """State and batches, from the newest checkpoint or from the beginning."""
+  batches = program.task.batches(program.config)
+  restored = checkpoints.restore(program.state)
+  if not restored:
+    return program.first_state(), batches
+  state, position = restored
+  batches.set_state(position)
+  return state, batches
 
 
 def _train(

@@ -64,23 +64,36 @@ def make_train_step(
     key = jax.random.fold_in(key, state.step)
     trained, fixed = state_lib.split(gather(state.params), frozen)
     (loss, metrics), grads = grads_of(trained, fixed, batch, key)
-    trained, fixed = state_lib.split(state.params, frozen)
-    updates, opt_state = tx.update(grads, state.opt_state, trained)
-    params = {**optax.apply_updates(trained, updates), **fixed}
-    done = state.step + 1
-    decay = jnp.minimum(ema_decay, done / (done + 9.0))
-    ema = optax.incremental_update(params, state.ema, 1.0 - decay)
     stats = metrics.pop(STATS, None)
-    if stats is not None:  # running averages already
-      params, ema = ({**tree, STATS: stats} for tree in (params, ema))
-    state = TrainState(step=done, params=params, ema=ema, opt_state=opt_state)
+    state = _updated(state, grads, stats, tx, ema_decay)
     norms = {
       'grad_norm': optax.tree.norm(grads),
-      'param_norm': optax.tree.norm(params),
+      'param_norm': optax.tree.norm(state.params),
     }
     return state, {**metrics, 'loss': loss, **norms}
 
   return step
+
+
+def _updated(
+  state: TrainState,
+  grads: Params,
+  stats: Params | None,
+  tx: optax.GradientTransformation,
+  ema_decay: float,
+) -> TrainState:
+  """The state after gradients of the trained groups, and new statistics."""
+  trained, fixed = state_lib.split(
+    state.params, frozenset(state.params.keys() - grads.keys())
+  )
+  updates, opt_state = tx.update(grads, state.opt_state, trained)
+  params = {**optax.apply_updates(trained, updates), **fixed}
+  done = state.step + 1
+  decay = jnp.minimum(ema_decay, done / (done + 9.0))
+  ema = optax.incremental_update(params, state.ema, 1.0 - decay)
+  if stats is not None:  # running averages already
+    params, ema = ({**tree, STATS: stats} for tree in (params, ema))
+  return TrainState(step=done, params=params, ema=ema, opt_state=opt_state)
 
 
 def _accumulated(grads_of: Callable[..., Any], parts: int) -> Callable:
