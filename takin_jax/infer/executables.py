@@ -5,6 +5,7 @@ is only read where everything that it depends on is the same: this package's
 code, jaxlib, the device and its features, config and shapes.
 """
 
+import concurrent.futures
 import functools
 import hashlib
 import os
@@ -44,12 +45,14 @@ def load(
   path = folder / f'{name}.pickle'
   try:
     stored = pickle.loads(path.read_bytes())
-    programs = {
-      program: serialize_executable.deserialize_and_load(
-        *parts, backend=device.client, execution_devices=[device]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+      programs = pool.map(
+        lambda parts: serialize_executable.deserialize_and_load(
+          *parts, backend=device.client, execution_devices=[device]
+        ),
+        stored.values(),
       )
-      for program, parts in stored.items()
-    }
+      programs = dict(zip(stored, programs, strict=True))
   except FileNotFoundError:
     return None
   except Exception:  # of any kind: what cannot be used is made anew
