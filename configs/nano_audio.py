@@ -40,7 +40,7 @@ def get_denoiser() -> ConfigDict:
 def get_diffusion() -> ConfigDict:
   return ConfigDict(
     dict(
-      steps=1000,
+      steps=1500,
       schedule='cosine',
       # With eps (the paper's choice) the first of few steps divides by the
       # signal's share of 5e-5; v is well-conditioned at both ends.
@@ -95,7 +95,8 @@ def get_config() -> ConfigDict:
   config.optim = ConfigDict(
     dict(
       lr=6e-4,
-      schedule='warmup_cosine',
+      schedule='constant_then_linear',
+      decay_from=0.4,
       warmup_steps=100,
       weight_decay=1e-2,
       clip_norm=1.0,
@@ -105,7 +106,7 @@ def get_config() -> ConfigDict:
   )
   config.train = ConfigDict(
     dict(
-      steps=1000,
+      steps=1200,
       log_every=100,
       samples_every=500,
       init_from=('runs/speech:speech',),  # the distilled encoder
