@@ -13,6 +13,7 @@ from takin_jax.models.hubert import Hubert
 from takin_jax.nn import conformer as conformer_lib
 from tests import golden_case, golden_params
 from tests.golden_case import Case
+from tests.parity import anitalker
 from tests.parity.report import Check, difference
 
 MASKED_SAMPLES = 2000  # at the end of the second utterance
@@ -68,6 +69,8 @@ def hubert(name: str, folder: Path) -> list[Check]:
 def conformer(name: str, folder: Path) -> list[Check]:
   """Attention, one layer, the encoder with and without mask, gradients."""
   case = golden_case.load(name, folder)
+  if 'decoder_layers' in case.spec['config']:
+    return anitalker.motion_generator(case)
   sizes, hf = case.spec['config'], 'hidden_size' in case.spec['config']
   if hf:
     cfg = conformer_lib.ConformerConfig(
