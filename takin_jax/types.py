@@ -11,6 +11,8 @@ SAMPLE_RATE_HZ = 16_000
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAME_RATE_HZ
 # The first six keypoints are the lips: numbers 0 to 17 of a motion vector.
 LIP_NUMBERS = 18
+# Upper and lower one of them.
+OUTER_LIPS, INNER_LIPS = (2, 3), (4, 5)
 
 
 @struct.dataclass

@@ -13,13 +13,13 @@ import jax
 import pytest
 
 from tests import golden_case
-from tests.parity import networks, pieces, speech
+from tests.parity import formulas, network_run, pieces, speech
 from tests.parity.report import Check, line
 
 
 def liveportrait(name: str, folder: Path) -> list[Check]:
   """A network, or the functions without weights."""
-  kind = pieces.functional if name.endswith('functional') else networks.run
+  kind = pieces.functional if name.endswith('functional') else network_run.run
   return kind(name, folder)
 
 
@@ -28,8 +28,8 @@ KINDS = {
   'liveportrait': liveportrait,
   'hubert': speech.hubert,
   'conformer': speech.conformer,
-  'ddim': pieces.ddim,
-  'losses': pieces.losses,
+  'ddim': formulas.ddim,
+  'losses': formulas.losses,
 }
 LARGE = ('_full', '/large')
 
@@ -68,5 +68,5 @@ def test_parity(folder, name, capsys):
     with capsys.disabled():
       print(f'\n  {text}', end='')
     if not all(check.good for check in checks):
-      layers = networks.probes(name, folder)
+      layers = network_run.probes(name, folder)
       pytest.fail('\n'.join([text, *layers]), pytrace=False)

@@ -6,22 +6,15 @@
 Hardware, time and scores: see configs/ablation/baseline.py.
 """
 
-import importlib.util
 import pathlib
 
 from ml_collections import ConfigDict
 
-
-def _baseline():
-  path = pathlib.Path(__file__).with_name('baseline.py')
-  spec = importlib.util.spec_from_file_location('baseline', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
+from takin_jax.config import load_config
 
 
 def get_config() -> ConfigDict:
-  config = _baseline().get_config()
+  config = load_config(pathlib.Path(__file__).with_name('baseline.py'))
   config.name = 'nano_ablation_no_landmark'
   config.loss.landmark = 0.0
   return config

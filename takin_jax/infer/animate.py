@@ -87,6 +87,11 @@ class Job:
   chunk_ms: int = 320
   benchmark: bool = False
 
+  @property
+  def speech(self) -> str | Path:
+    """The sound file to speak."""
+    return DEFAULT_SPEECH if self.audio is None else self.audio
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -135,8 +140,7 @@ def animate(job: Job, note: Note) -> Result:
   if job.driving is not None:
     driver = drivers.Video(job.driving, job.driving_crop, model.controls)
   else:
-    speech = DEFAULT_SPEECH if job.audio is None else job.audio
-    driver = drivers.Speech(speech, model.emotion, model.controls, job.seed)
+    driver = drivers.Speech(job.speech, model.emotion, model.controls, job.seed)
   with media.VideoWriter(job.output, rate=driver.rate) as writer:
     engine = model.compile(video=job.driving is not None)
     ready = time.perf_counter()
@@ -204,7 +208,6 @@ def open_model(job: Job, note: Note) -> Model:
   """
   cache = compilation.enable_cache()
   device = pick_device(job.device)
-  jax.config.update('jax_default_device', device)
   if job.verbose:
     note(
       f'{device.device_kind} ({device}), jax {jax.__version__}, '

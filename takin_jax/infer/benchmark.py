@@ -19,7 +19,7 @@ import numpy as np
 
 from takin_jax.data import media
 from takin_jax.infer import live
-from takin_jax.infer.animate import DEFAULT_SPEECH, Job, Note, open_model
+from takin_jax.infer.animate import Job, Note, open_model
 from takin_jax.infer.session import Session
 from takin_jax.types import FRAME_RATE_HZ
 
@@ -53,8 +53,7 @@ def measure(job: Job, note: Note) -> Measurements:
     InputError, MediaError, WeightsError: in one sentence what is wrong.
   """
   plan = live.live_plan(job)
-  audio = DEFAULT_SPEECH if job.audio is None else job.audio
-  speech = media.read_audio(audio)
+  speech = media.read_audio(job.speech)
   model = open_model(job, note)
   with tempfile.TemporaryDirectory() as empty:
     fresh = dataclasses.replace(model, store=pathlib.Path(empty))

@@ -42,18 +42,22 @@ GROUPS = {
 def pick_device(name: str = 'auto') -> jax.Device:
   """The device of that kind: `auto`, `cpu`, `gpu`, `tpu` or e.g. `gpu:1`.
 
+  It becomes the default device, for which `ops/conv.py` chooses its forms.
+
   Raises:
     InputError: if there is none.
   """
   kind, _, index = name.partition(':')
   try:
     devices = jax.devices(None if kind == 'auto' else kind)
-    return devices[int(index or 0)]
+    device = devices[int(index or 0)]
   except (RuntimeError, ValueError, IndexError):
     found = ', '.join(str(device) for device in jax.devices())
     raise InputError(
       f'There is no device {name!r} here: JAX finds {found}.'
     ) from None
+  jax.config.update('jax_default_device', device)
+  return device
 
 
 class Engine:

@@ -5,8 +5,10 @@ live video, and a report: how late frames were, and how many were left out.
 """
 
 from collections.abc import Iterable, Iterator
+import contextlib
 import dataclasses
 import itertools
+import os
 import queue
 import sys
 import threading
@@ -17,7 +19,7 @@ import numpy as np
 
 from takin_jax.data import media
 from takin_jax.infer import output, stream
-from takin_jax.infer.animate import DEFAULT_SPEECH, Job, Note, open_model
+from takin_jax.infer.animate import Job, Note, open_model
 from takin_jax.infer.errors import InputError
 from takin_jax.infer.session import Session
 from takin_jax.infer.stream import StreamConfig
@@ -33,7 +35,7 @@ MARGIN_S = 0.04  # playback starts so long after the first frame is there
 DROP_S = 0.2  # a frame that is later than this is not made
 
 
-def paced(path: str) -> Iterator[np.ndarray]:
+def paced(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
   """A sound file in blocks of 20 ms, each when its last sample is spoken."""
   start = time.monotonic()
   for i, block in enumerate(media.iter_audio(path, block=BLOCK), 1):
@@ -121,13 +123,14 @@ class Player:
     self._last: np.ndarray | None = None
 
   def play(self, arrivals: Iterable[tuple[np.ndarray, float]]) -> Report:
-    """Runs until the sound ends."""
+    """Runs until the sound ends, or until Ctrl-C, which ends a microphone."""
     with output.Encoder() as encode:
       came_s = time.monotonic()
-      for block, came_s in arrivals:
-        self._sound = np.concatenate([self._sound, block])
-        for motions, count in self._session.motions(block):
-          self._show(encode, motions, count, came_s)
+      with contextlib.suppress(KeyboardInterrupt):
+        for block, came_s in arrivals:
+          self._sound = np.concatenate([self._sound, block])
+          for motions, count in self._session.motions(block):
+            self._show(encode, motions, count, came_s)
       for motions, count in self._session.last_motions():
         self._show(encode, motions, count, came_s)
     return self.report
@@ -207,11 +210,7 @@ def speak(job: Job, note: Note) -> Report:
   if job.verbose:
     note(f'ready after {time.monotonic() - start_s:.2f} s')
   with media.open_live(job.output, SAMPLE_RATE_HZ) as writer:
-    blocks = (
-      media.listen(sys.stdin.buffer)
-      if job.stream
-      else paced(DEFAULT_SPEECH if job.audio is None else job.audio)
-    )
+    blocks = media.listen(sys.stdin.buffer) if job.stream else paced(job.speech)
     return Player(session, writer, job.realtime).play(Arrivals(blocks))
 
 

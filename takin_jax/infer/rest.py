@@ -11,7 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax.types import FRAME_RATE_HZ, SAMPLES_PER_FRAME, Motion
+from takin_jax.types import (
+  FRAME_RATE_HZ,
+  INNER_LIPS,
+  OUTER_LIPS,
+  SAMPLES_PER_FRAME,
+  Motion,
+)
 
 BELOW_SPEECH_DB = 35.0  # silence is so much softer than the loudest speech
 FLOOR_DB = -60.0  # and everything below this, relative to full scale
@@ -21,8 +27,7 @@ LIPS_FRAMES, HEAD_FRAMES = 4.0, 50.0  # time constants of coming to rest
 WAKE_FRAMES = 2.0  # and of leaving it
 HEAD_SHARE = 0.6  # so much less movement at rest
 
-# Keypoints: outer lips (upper, lower), inner lips (upper, lower).
-_UPPER, _LOWER = (2, 4), (3, 5)
+_UPPER, _LOWER = zip(OUTER_LIPS, INNER_LIPS, strict=True)
 # Canonical distance of the inner lips of a closed mouth: what the training
 # people have in one frame of twenty.
 CLOSED_GAP = 0.01

@@ -22,10 +22,10 @@ from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train.audio_videos import write_videos
+from takin_jax.types import INNER_LIPS
 
 Params = dict[str, Any]
 
-_UPPER_LIP, _LOWER_LIP = 4, 5  # inner lips among the keypoints
 _YAW = -2
 _CURVES = 6
 _STATES_ERROR = 0.05  # rounding to float16 makes much less
@@ -48,7 +48,8 @@ def normalize(
 def lip_gap(motion: np.ndarray) -> np.ndarray:
   """[..., M] motion vectors -> [...] change of the gap between the lips."""
   y = motion[..., 1:-7:3]
-  return y[..., _LOWER_LIP] - y[..., _UPPER_LIP]
+  upper, lower = INNER_LIPS
+  return y[..., lower] - y[..., upper]
 
 
 def fit(

@@ -54,14 +54,17 @@ def keypoint_terms(
   warped = plate.warp(image) if cfg.equivariance else None
   seen = _read(model, params, image, warped, others)
   kp, motion, half = seen['kp'], seen['motion'], len(images[0])
-  found = transform_keypoints(kp, motion)
+  # The canonical shape of the pair's other picture: what moves a face has to
+  # be in its motion, for a portrait is moved by that alone.
+  shape = jnp.roll(kp, half, 0)
+  found = transform_keypoints(shape, motion)
   own_kp = jnp.concatenate([batch['source_kp']] * 2)
   target = motion_from_keypoints(
     facts['x'], facts['pose'], own_kp, RIGID, teacher.CANONICAL_RMS
   )
 
   def mapped() -> jax.Array:
-    x = transform_keypoints(kp, seen['warped'])
+    x = transform_keypoints(shape, seen['warped'])
     return losses.equivariance_loss(found, plate(x[..., :2]))
 
   terms = weighted(
@@ -75,11 +78,11 @@ def keypoint_terms(
     keypoint_prior=lambda: losses.keypoint_prior(found, cfg.prior_distance),
     equivariance=mapped,
     expression=lambda: _motion_error(cfg, (kp, motion), (own_kp, target)),
-    gap=lambda: gap_error(cfg, kp + motion.exp, own_kp + target.exp),
+    gap=lambda: gap_error(cfg, shape + motion.exp, own_kp + target.exp),
     positions=lambda: _position_error(seen['aux'], facts['x']),
   )
-  driving = jax.tree.map(lambda leaf: leaf[half:], motion)
-  return terms, (found[:half], transform_keypoints(kp[:half], driving))
+  both = transform_keypoints(jnp.concatenate([kp[:half]] * 2), motion)
+  return terms, (both[:half], both[half:])
 
 
 def _read(

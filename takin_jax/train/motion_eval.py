@@ -40,9 +40,8 @@ def _predict(model_json: str, teacher: bool):
   def predict(params, source, driving, source_x, driving_x):
     encoded: Source = renderer.encode_source(model, params, source)
     kp, motion = renderer.extract_motion(model, params, driving)
-    found = transform_keypoints(kp, motion)
-    kp_source = renderer.source_keypoints(encoded)
-    kp_driving = transform_keypoints(encoded.kp, motion)
+    found = transform_keypoints(encoded.kp, motion)
+    kp_source, kp_driving = renderer.source_keypoints(encoded), found
     if teacher:
       kp_source, kp_driving = source_x, driving_x
     frame = renderer.warp_and_generate(

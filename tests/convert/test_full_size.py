@@ -18,7 +18,7 @@ from takin_jax.models.stitching import Stitching, StitchingConfig
 from takin_jax.models.warping import WarpingConfig, WarpingModule
 from tests import golden_case
 from tests.convert.conftest import CASES, MLPS
-from tests.parity.pieces import to_first, to_last
+from tests.parity.layout import to_first, to_last
 
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
 

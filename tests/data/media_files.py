@@ -1,10 +1,13 @@
-"""Makes small media files for the tests."""
+"""Makes small media files for the tests, and measures their sound."""
 
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
+
+from takin_jax.data import media
 
 
 def tone(seconds: float = 1.0, rate: int = 16_000, hz: float = 440.0):
@@ -59,3 +62,13 @@ def noise(count: int, size: int = 64):
   """[count] pictures that do not compress."""
   rng = np.random.default_rng(0)
   return list(rng.integers(0, 255, (count, size, size, 3), np.uint8))
+
+
+def gain(path: Path, hz: float = 440.0, seconds: float = 1.0) -> float:
+  """Amplitude of a tone in the sound of a file; checks its length and kind."""
+  samples = media.read_audio(path)
+  assert samples.dtype == np.float32 and samples.ndim == 1
+  assert len(samples) == pytest.approx(16_000 * seconds, abs=400)
+  middle = samples[3200:12_800]
+  t = np.arange(len(middle)) / 16_000
+  return 2 * abs(np.mean(middle * np.exp(-2j * np.pi * hz * t)))
