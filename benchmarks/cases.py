@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.programs import Ours, Theirs
-from takin_jax import weights
+from takin_jax import renderer, weights
 from takin_jax.config import load_config
 from takin_jax.infer import loading
 
@@ -106,7 +106,7 @@ def for_inference(
     folder = Path(parent) / 'weights'
     weights.save(folder, config, params, np.float32)
     config, params = loading.load(folder, dtype=dtype)
-  return config.model.to_dict(), params
+  return config.model.to_dict(), renderer.transform(config.model, params)
 
 
 def in_our_layout(x: Tensor) -> np.ndarray:

@@ -16,7 +16,7 @@ import jax
 import jaxlib
 from ml_collections import ConfigDict
 import numpy as np
-import skimage.data
+import skimage
 import tqdm
 
 from takin_jax import compilation
@@ -244,8 +244,10 @@ def _portrait(job: Job, note: Note) -> tuple[np.ndarray, CropBox]:
   if job.source is not None:
     image, name = media.read_image(job.source), str(job.source)
   else:
-    # Eileen Collins, NASA, public domain.
-    image, name = skimage.data.astronaut(), 'the default portrait'
+    # Eileen Collins, NASA, public domain; a function of skimage reads it too,
+    # but imports much before.
+    path = Path(skimage.__file__).parent / 'data/astronaut.png'
+    image, name = media.read_image(path), 'the default portrait'
   return image, compose.portrait_crop(image, crop, name, note)
 
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax import compilation
+from takin_jax import compilation, renderer
 from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.infer import executables, programs, stream
@@ -29,13 +29,14 @@ from takin_jax.types import Motion, Source
 Params = dict[str, Any]
 
 DEFAULT_IMAGE_PX = 256
-# What each program needs of the weights.
+# What each program needs of the weights; `prepare` is the first to run.
 GROUPS = {
-  'source': ('appearance', 'motion'),
+  'prepare': tuple(renderer.MODULES),
+  'motion': ('motion',),
+  'source': ('appearance',),
   'speech': ('speech', 'denoiser', 'stats'),
   'frames': ('warping', 'generator'),
-  'motion': ('motion',),
-  'reenact': ('motion', 'warping', 'generator'),
+  'reenact': ('warping', 'generator'),
 }
 
 
@@ -94,16 +95,12 @@ class Engine:
       if self.plan.chunk % batch:
         raise ValueError(f'{batch} does not divide {self.plan.chunk} frames.')
     self._sharding = jax.sharding.SingleDeviceSharding(device)
-    names = ('motion', 'reenact') if video else ('speech', 'frames')
-    self._params = self._load(params, ('source', *names))
-    key = self._key(device)
-    self._programs = executables.load(store, key, device) if store else None
-    if self._programs is None and store:
-      with compilation.bypass_cache():
-        self._programs = self._compile()
-      executables.save(store, key, self._programs)
-    elif self._programs is None:
-      self._programs = self._compile()
+    names = ('reenact',) if video else ('speech', 'frames')
+    self._params = self._load(params, ('motion', 'source', *names))
+    self._device, self._store = device, store
+    self._programs = self._ready(self._trace_prepare)
+    self._params |= self._run('prepare')  # while the others are read
+    self._programs |= self._ready(self._trace_all)
 
   @property
   def diffusion(self) -> DiffusionConfig:
@@ -112,7 +109,7 @@ class Engine:
 
   def source(self, image: np.ndarray) -> Source:
     """Encodes a portrait, [size_px, size_px, 3] uint8."""
-    return self._run('source', image)
+    return self._run('source', image, self._run('motion', image))
 
   def first_state(self, seed: int) -> stream.SpeechState:
     """The state before any sound."""
@@ -135,7 +132,7 @@ class Engine:
 
   def motion(self, image: np.ndarray) -> Motion:
     """Reads the motion of a driving frame."""
-    return self._run('motion', image)
+    return self._run('motion', image)[1]
 
   def reenact(
     self,
@@ -145,7 +142,8 @@ class Engine:
     controls: Controls,
   ) -> jax.Array:
     """Starts the frame for a driving frame: [1, H, W, 3] uint8."""
-    return self._run('reenact', source, first, image, controls)
+    motion = self.motion(image)
+    return self._run('reenact', source, first, motion, controls)
 
   def _run(self, name: str, *args: Any) -> Any:
     params = {group: self._params[group] for group in GROUPS[name]}
@@ -164,37 +162,50 @@ class Engine:
     chosen = {group: params[group] for group in groups}
     return jax.device_put(chosen, self._sharding)
 
-  def _key(self, device: jax.Device) -> str:
+  def _ready(self, trace: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Programs from the store, or compiled and stored."""
+    if self._store is None:
+      return _compile(self._traced(trace))
+    key = self._key(trace.__name__)
+    stored = executables.load(self._store, key, self._device)
+    if stored is None:
+      with compilation.bypass_cache():
+        stored = _compile(self._traced(trace))
+      executables.save(self._store, key, stored)
+    return stored
+
+  def _key(self, name: str) -> str:
     """Names everything that the compiled programs depend on."""
     shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), self._params)
     plan = None if self._video else dataclasses.astuple(self.plan)
-    return executables.key(
-      device, to_json(self.config), str(shapes), self._video, plan, self.batch
-    )
+    facts = (to_json(self.config), str(shapes), self._video, plan, self.batch)
+    return executables.key(self._device, name, *facts)
 
-  def _compile(self) -> dict[str, Any]:
-    """Traces the programs one after the other, compiles them side by side."""
+  def _traced(self, trace: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-      traced = self._trace_all()
+      return trace()
     except (flax.errors.FlaxError, ValueError) as error:
       raise InputError(
         f'The weights do not fit their config {self.config.name!r}: '
         f'{str(error).splitlines()[0]}'
       ) from error
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-      compiled = pool.map(lambda p: p.lower().compile(), traced.values())
-      return dict(zip(traced, compiled, strict=True))
+
+  def _trace_prepare(self) -> dict[str, Any]:
+    return {'prepare': self._trace('prepare', self._bound(programs.prepare))}
 
   def _trace_all(self) -> dict[str, Any]:
     image = jax.ShapeDtypeStruct((self.size_px, self.size_px, 3), jnp.uint8)
-    encode = self._trace('source', self._bound(programs.encode_source), image)
+    read = self._trace('motion', self._bound(programs.read_motion), image)
+    seen = read.out_info
+    encode = self._bound(programs.encode_source)
+    encode = self._trace('source', encode, image, seen)
     source = encode.out_info
+    shared = {'motion': read, 'source': encode}
     if self._video:
-      read = self._trace('motion', self._bound(programs.read_motion), image)
-      args = (read.out_info, image, jax.tree.map(np.float32, Controls()))
+      controls = jax.tree.map(np.float32, Controls())
       reenact = self._bound(programs.reenact)
-      make = self._trace('reenact', reenact, source, *args)
-      return {'source': encode, 'motion': read, 'reenact': make}
+      make = self._trace('reenact', reenact, source, seen[1], seen[1], controls)
+      return shared | {'reenact': make}
     exp_dim = self._params['stats']['mean'].shape[0] - 7
     speech = self._trace(
       'speech',
@@ -211,7 +222,7 @@ class Engine:
       speech.out_info[1],
       np.int32(0),
     )
-    return {'source': encode, 'speech': speech, 'frames': make}
+    return shared | {'speech': speech, 'frames': make}
 
   def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
     return functools.partial(function, self.config)
@@ -225,3 +236,10 @@ class Engine:
       out_shardings=self._sharding,
     )
     return program.trace(groups, *args)
+
+
+def _compile(traced: dict[str, Any]) -> dict[str, Any]:
+  """Compiles programs side by side."""
+  with concurrent.futures.ThreadPoolExecutor() as pool:
+    compiled = pool.map(lambda p: p.lower().compile(), traced.values())
+    return dict(zip(traced, compiled, strict=True))

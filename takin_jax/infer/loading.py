@@ -86,7 +86,7 @@ def load(
     model, params = renderer.fold(config.model, params)
     config.model = ConfigDict(model)
   config.model.dtype = dtype
-  return config, renderer.transform(config.model, params)
+  return config, params
 
 
 def _check_same_model(

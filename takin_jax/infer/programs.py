@@ -19,14 +19,35 @@ from takin_jax.types import Motion, Source
 Params = dict[str, Any]
 
 
-def encode_source(config: Any, params: Params, image: jax.Array) -> Source:
-  """[H, W, 3] uint8 portrait -> all that is computed once for it."""
-  return renderer.encode_source(config.model, params, _to_float(image))
+def prepare(config: Any, params: Params) -> Params:
+  """The renderer's groups, with kernels transformed for this backend."""
+  return renderer.transform(config.model, params)
 
 
-def read_motion(config: Any, params: Params, image: jax.Array) -> Motion:
-  """[H, W, 3] uint8 driving frame -> its motion [1, ...]."""
-  return renderer.extract_motion(config.model, params, _to_float(image))[1]
+def read_motion(
+  config: Any, params: Params, image: jax.Array
+) -> tuple[jax.Array, Motion]:
+  """[H, W, 3] uint8 -> canonical keypoints [1, K, 3] and motion [1, ...]."""
+  return renderer.extract_motion(config.model, params, _to_float(image))
+
+
+def encode_source(
+  config: Any,
+  params: Params,
+  image: jax.Array,
+  seen: tuple[jax.Array, Motion],
+) -> Source:
+  """All that is computed once for a portrait.
+
+  Args:
+    config: has the block `model`.
+    params: has the group `appearance`.
+    image: [H, W, 3] uint8 the portrait.
+    seen: what `read_motion` makes of it.
+  """
+  image, (kp, motion) = _to_float(image), seen
+  features, _ = renderer.extract_features(config.model, params, image)
+  return Source(image=image, features=features, kp=kp, motion=motion)
 
 
 def frames(
@@ -89,7 +110,7 @@ def reenact(
   params: Params,
   source: Source,
   first: Motion,
-  image: jax.Array,
+  motion: Motion,
   controls: Controls,
 ) -> jax.Array:
   """The portrait with the motion of a driving frame.
@@ -99,13 +120,12 @@ def reenact(
     params: the renderer's groups.
     source: the portrait.
     first: motion of the driving video's first frame.
-    image: [H, W, 3] uint8 driving frame.
+    motion: of the driving frame.
     controls: relative or absolute motion, scales and limits.
 
   Returns:
     [1, H, W, 3] uint8.
   """
-  motion = read_motion(config, params, image)
   motion = drive(source.motion, first, motion, controls)
   return frames(config, 1, params, source, motion, jnp.int32(0))
 

@@ -10,7 +10,6 @@ from typing import Any
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from takin_jax.nn.blocks import Kernel
 from takin_jax.ops import conv as conv_lib
@@ -62,4 +61,4 @@ def _replaced(
   if name == 'phases':
     return {**rest, name: split_kernel(params['kernel'], kernel.enlarge)}
   make, _ = conv_lib.TRANSFORMS[name]
-  return {**rest, name: make(np.asarray(params['kernel']))}
+  return {**rest, name: make(params['kernel'])}

@@ -9,7 +9,6 @@ are split once, at load.
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from takin_jax.ops.conv import conv
 
@@ -24,7 +23,7 @@ def _kinds(factor: int) -> tuple:
   return (_FIRST, _INNER, _LAST) if factor > 2 else (_FIRST, _LAST)
 
 
-def split_kernel(kernel: np.ndarray, factor: int) -> dict[str, np.ndarray]:
+def split_kernel(kernel: jax.Array, factor: int) -> dict[str, jax.Array]:
   """Kernels of the different phases.
 
   Args:
@@ -34,12 +33,11 @@ def split_kernel(kernel: np.ndarray, factor: int) -> dict[str, np.ndarray]:
   Returns:
     By row and column kind, e.g. '01': [(3,) 1 or 2, 1 or 2, I, O].
   """
-  kernel = np.asarray(kernel)
   axis = kernel.ndim - 4
 
-  def merged(x: np.ndarray, groups: tuple, axis: int) -> np.ndarray:
+  def merged(x: jax.Array, groups: tuple, axis: int) -> jax.Array:
     parts = [sum(x.take(i, axis) for i in group) for group in groups]
-    return np.stack(parts, axis)
+    return jnp.stack(parts, axis)
 
   out = {}
   for i, (rows, _) in enumerate(_kinds(factor)):
