@@ -21,7 +21,9 @@ _MEAD = re.compile(
   rf'(?P<emotion>{"|".join(EMOTIONS)})/level_(?P<level>[1-3])/\d+\.\w+$'
 )
 # mp4/id00012/21Uxsk56VDQ/00001.mp4; also id00012#21Uxsk56VDQ#00001#00090.mp4
-_VOXCELEB = re.compile(r'(?:^|/)(?P<person>id\d{5})[/#][\w-]{11}[/#][\d#]+\.\w+$')
+_VOXCELEB = re.compile(
+  r'(?:^|/)(?P<person>id\d{5})[/#][\w-]{11}[/#][\d#]+\.\w+$'
+)
 # RD_Radio34_002.mp4 and WDA_NancyPelosi1_000.mp4. The number behind the name
 # of a politician counts the videos of one person, that of a radio show its
 # guests.
@@ -74,8 +76,8 @@ def _mead(path: Path) -> Labels | None:
   if not found:
     return None
   level_dir = path.parent
-  person_dir = level_dir.parents[3 - 1]
-  sound = person_dir / 'audio' / found['emotion'] / level_dir.name / path.name
+  person = level_dir.parents[3]
+  sound = person / 'audio' / found['emotion'] / level_dir.name / path.name
   return Labels(**found.groupdict(), speech='yes', sound=_beside(sound))
 
 

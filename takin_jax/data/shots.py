@@ -50,12 +50,14 @@ class Shot:
     last: the first frame behind it.
     jumps: sudden changes within, counted from its first frame.
     looks: [L] `quality.LOOK` at its frames.
+    size_px: width and height of the pictures.
   """
 
   first: int
   last: int
   jumps: list[int]
   looks: np.ndarray
+  size_px: tuple[int, int]
 
   @property
   def frames(self) -> int:
@@ -106,7 +108,7 @@ def _shot(seen: Scan, first: int, last: int) -> Shot:
   at = seen.looks['frame']
   looks = seen.looks[(at >= first) & (at < last)]
   jumps = [k - first for k in seen.jumps if first < k < last]
-  return Shot(first, last, jumps, looks)
+  return Shot(first, last, jumps, looks, tuple(seen.size_px))
 
 
 def save(path: Path, seen: Scan) -> None:

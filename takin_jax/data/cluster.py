@@ -1,0 +1,56 @@
+"""The same work on every item, on a cluster: Ray Data (extra `cluster`).
+
+All nodes must have this package and see the same files by the same paths.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+import os
+import pickle
+from typing import Any
+
+from takin_jax.data.media import MediaError
+
+_MAX_BLOCKS = 1000  # an item each, as long as there are few
+
+
+def map_items(
+  work: Callable[[Any], Any], items: Sequence[Any], address: str | None
+) -> Iterator[Any]:
+  """Yields work(item) of every item, as they are done.
+
+  Args:
+    work: importable or a partial of what is; runs on one CPU.
+    items: what can be pickled.
+    address: of the cluster, 'host:6379' or 'auto'; None: that of
+      $RAY_ADDRESS, or else Ray on this machine.
+
+  Raises:
+    MediaError: Ray is missing, or there is no cluster at the address.
+  """
+  os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+  try:
+    import ray
+    import ray.data
+  except ImportError as e:
+    raise MediaError(
+      'Ray is not installed: pip install "takin-jax[cluster]".'
+    ) from e
+  try:
+    ray.init(address, log_to_driver=False, ignore_reinit_error=True)
+  except (ConnectionError, ValueError) as e:
+    raise MediaError(f'There is no Ray cluster at {address}: {e}') from e
+  try:
+    rows = ray.data.from_items(
+      [{'item': pickle.dumps(item)} for item in items],
+      override_num_blocks=min(len(items), _MAX_BLOCKS),
+    )
+    done = rows.map(lambda row: _work_on(work, row), num_cpus=1)
+    for row in done.iter_rows():
+      yield pickle.loads(row['result'])
+  finally:
+    ray.shutdown()
+
+
+def _work_on(work: Callable[[Any], Any], row: dict[str, bytes]) -> dict:
+  """Bytes in, bytes out: Ray's tables know no objects of ours."""
+  return {'result': pickle.dumps(work(pickle.loads(row['item'])))}
