@@ -46,6 +46,11 @@ class Clip:
     """Name of the record: the file name without suffix and odd characters."""
     return re.sub(r'[^\w-]', '_', str(Path(self.file).with_suffix('')))
 
+  @property
+  def person_is_guess(self) -> bool:
+    """Whether the person is only named after the file."""
+    return self.person == Path(self.file).stem
+
 
 def list_clips(sources: Sequence[str], layout: str = 'auto') -> list[Clip]:
   """Expands files, folders and .tsv manifests.

@@ -6,6 +6,7 @@ goes through the good ones. No more than one shot is in memory.
 """
 
 from collections.abc import Iterator
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def prepare_file(clip: Clip, job: Job) -> list[Line]:
     parts = shots.split(_scan(clip, job))
     if len(parts) == 1:
       return list(_shots(clip, job, {clip.id: parts[0]}))
-    named = {f'{clip.id}_{k:03d}': part for k, part in enumerate(parts)}
+    named = {_part(clip, k): part for k, part in enumerate(parts)}
     lines = list(_shots(clip, job, named))
     whole.unlink(missing_ok=True)  # of another size: its parts take its place
     return lines
@@ -65,16 +66,20 @@ def _shots(
   """Makes the records of the good shots, by name, reading the video once."""
   frames = enumerate(media.read_frames(clip.path))
   sound = ClipSound(clip.sound or clip.path)
+  several = any(shot.scene for shot in parts.values())
   for name, shot in parts.items():
     path = _record(job, name)
-    line = _line(clip, name)
+    shown = clip
+    if several and clip.person_is_guess:  # scenes may show different people
+      shown = dataclasses.replace(clip, person=_part(clip, shot.scene))
+    line = _line(shown, name)
     line['start_s'] = f'{shot.first / media.FRAME_RATE_HZ:.2f}'
     try:
       meta = record_writer.finished_meta(path, job.size_px)
       if meta is None:
         _judge(shot, job.limits)
         images = _between(frames, shot)
-        meta = make_record(path, clip, job, shot, images, sound)
+        meta = make_record(path, shown, job, shot, images, sound)
       yield _ready(line, meta)
     except Exception as e:
       yield line | quality.measure(shot.looks) | {'reason': _reason(e)}
@@ -98,6 +103,10 @@ def _between(
       yield image
     if k + 1 >= shot.last:
       return
+
+
+def _part(clip: Clip, number: int) -> str:
+  return f'{clip.id}_{number:03d}'
 
 
 def _record(job: Job, name: str) -> Path:

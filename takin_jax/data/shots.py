@@ -5,7 +5,6 @@ everything is decided that does not need another look at the pictures; it is
 kept beside the records of long videos, so that interrupted work goes on.
 """
 
-from collections.abc import Iterator
 import dataclasses
 from pathlib import Path
 
@@ -51,6 +50,7 @@ class Shot:
     jumps: sudden changes within, counted from its first frame.
     looks: [L] `quality.LOOK` at its frames.
     size_px: width and height of the pictures.
+    scene: number of the part with which its scene begins.
   """
 
   first: int
@@ -58,6 +58,7 @@ class Shot:
   jumps: list[int]
   looks: np.ndarray
   size_px: tuple[int, int]
+  scene: int
 
   @property
   def frames(self) -> int:
@@ -91,24 +92,21 @@ def scan(path: Path, model: Path) -> Scan:
 def split(seen: Scan) -> list[Shot]:
   """Shots of a video; long ones in equal parts of at most 30 s."""
   ends = [0, *seen.cuts, seen.frames]
-  return [
-    _shot(seen, first, last)
-    for start, end in zip(ends[:-1], ends[1:], strict=True)
-    for first, last in _parts(start, end)
-  ]
+  parts = []
+  for start, end in zip(ends[:-1], ends[1:], strict=True):
+    count = -(-(end - start) // MAX_FRAMES)
+    bounds = np.linspace(start, end, count + 1).round().astype(int).tolist()
+    scene = len(parts)
+    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+      parts.append(_shot(seen, first, last, scene))
+  return parts
 
 
-def _parts(start: int, end: int) -> Iterator[tuple[int, int]]:
-  count = -(-(end - start) // MAX_FRAMES)
-  bounds = np.linspace(start, end, count + 1).round().astype(int).tolist()
-  yield from zip(bounds[:-1], bounds[1:], strict=True)
-
-
-def _shot(seen: Scan, first: int, last: int) -> Shot:
+def _shot(seen: Scan, first: int, last: int, scene: int) -> Shot:
   at = seen.looks['frame']
   looks = seen.looks[(at >= first) & (at < last)]
   jumps = [k - first for k in seen.jumps if first < k < last]
-  return Shot(first, last, jumps, looks, tuple(seen.size_px))
+  return Shot(first, last, jumps, looks, tuple(seen.size_px), scene)
 
 
 def save(path: Path, seen: Scan) -> None:
