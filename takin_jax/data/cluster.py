@@ -4,6 +4,8 @@ All nodes must have this package and see the same files by the same paths.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+import functools
+import logging
 import os
 import pickle
 from typing import Any
@@ -39,12 +41,14 @@ def map_items(
     ray.init(address, log_to_driver=False, ignore_reinit_error=True)
   except (ConnectionError, ValueError) as e:
     raise MediaError(f'There is no Ray cluster at {address}: {e}') from e
+  logging.getLogger('ray.data').setLevel(logging.WARNING)
+  ray.data.DataContext.get_current().enable_progress_bars = False
   try:
     rows = ray.data.from_items(
       [{'item': pickle.dumps(item)} for item in items],
       override_num_blocks=min(len(items), _MAX_BLOCKS),
     )
-    done = rows.map(lambda row: _work_on(work, row), num_cpus=1)
+    done = rows.map(functools.partial(_work_on, work), num_cpus=1)
     for row in done.iter_rows():
       yield pickle.loads(row['result'])
   finally:
