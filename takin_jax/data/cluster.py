@@ -8,11 +8,13 @@ import functools
 import logging
 import os
 import pickle
+import socket
 from typing import Any
 
 from takin_jax.data.media import MediaError
 
 _MAX_BLOCKS = 1000  # an item each, as long as there are few
+_PATIENCE_S = 10.0
 
 
 def map_items(
@@ -38,9 +40,13 @@ def map_items(
       'Ray is not installed: pip install "takin-jax[cluster]".'
     ) from e
   try:
+    _knock(address)
     ray.init(address, log_to_driver=False, ignore_reinit_error=True)
-  except (ConnectionError, ValueError) as e:
-    raise MediaError(f'There is no Ray cluster at {address}: {e}') from e
+  except (OSError, ValueError) as e:
+    raise MediaError(
+      f'There is no Ray cluster at {address or "$RAY_ADDRESS"} ({e}): start '
+      'one with `ray start --head`, or give --ray without an address.'
+    ) from e
   logging.getLogger('ray.data').setLevel(logging.WARNING)
   ray.data.DataContext.get_current().enable_progress_bars = False
   try:
@@ -53,6 +59,13 @@ def map_items(
       yield pickle.loads(row['result'])
   finally:
     ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+  """Raises OSError if nobody listens: Ray would try for minutes."""
+  host, _, port = (address or '').removeprefix('ray://').rpartition(':')
+  if host and port.isdigit():
+    socket.create_connection((host, int(port)), _PATIENCE_S).close()
 
 
 def _work_on(work: Callable[[Any], Any], row: dict[str, bytes]) -> dict:

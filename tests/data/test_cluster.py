@@ -1,6 +1,8 @@
 """The same work through Ray."""
 
 import functools
+import socket
+import sys
 
 import pytest
 
@@ -12,9 +14,18 @@ from takin_jax.data.shot_record import Job
 
 
 def test_without_ray(monkeypatch):
-  monkeypatch.setitem(__import__('sys').modules, 'ray', None)
+  monkeypatch.setitem(sys.modules, 'ray', None)
   with pytest.raises(media.MediaError, match='pip install'):
     list(cluster.map_items(str, [1], None))
+
+
+def test_nobody_at_the_address():
+  pytest.importorskip('ray.data')
+  with socket.socket() as taken:  # a port on which nobody listens
+    taken.bind(('127.0.0.1', 0))
+    address = f'127.0.0.1:{taken.getsockname()[1]}'
+    with pytest.raises(media.MediaError, match='no Ray cluster at 127.0.0.1'):
+      list(cluster.map_items(str, [1], address))
 
 
 def test_ray_does_what_a_process_does(tmp_path):
