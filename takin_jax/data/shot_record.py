@@ -95,13 +95,7 @@ def make_record(
     figures['sync_r'] = heard.r
   if heard.clear:
     figures['sound_late_ms'] = round(clip.lag_ms + heard.lag_ms)
-  meta = {
-    'file': clip.file,
-    'person': clip.person,
-    'emotion': clip.emotion,
-    'level': clip.level,
-    'speech': clip.speech == 'yes' or (clip.speech == '-' and heard.clear),
-    'split': clip.split,
+  meta = _labels(clip, heard) | {
     'first_frame': shot.first,
     'crop': [crop.x, crop.y, crop.size],
     'lag_ms': lag_ms,
@@ -116,6 +110,18 @@ def make_record(
   if not names_path.exists():
     names_path.write_text(json.dumps(names))
   return meta
+
+
+def _labels(clip: Clip, heard: offset.Offset) -> dict[str, Any]:
+  """Part of `meta`; unlabelled sound that goes with the lips is speech."""
+  return {
+    'file': clip.file,
+    'person': clip.person,
+    'emotion': clip.emotion,
+    'level': clip.level,
+    'speech': clip.speech == 'yes' or (clip.speech == '-' and heard.clear),
+    'split': clip.split,
+  }
 
 
 def read_crops(
