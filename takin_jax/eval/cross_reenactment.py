@@ -10,10 +10,10 @@ import jax
 import numpy as np
 import tqdm
 
+from takin_jax.data.faces.identity import FaceNet, open_face_net
 from takin_jax.eval import clips as clips_lib
 from takin_jax.eval import metrics
 from takin_jax.eval.candidate import Candidate
-from takin_jax.eval.identity import FaceNet, open_face_net
 from takin_jax.eval.judge import Judge, Readings
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.infer import output

@@ -40,12 +40,14 @@ class Face(NamedTuple):
     blendshapes: [52] float32 in [0, 1].
     pose_matrix: [4, 4] float32, y up, z towards the viewer.
     count: number of faces in the picture, this being the largest.
+    second: side of the second largest face over that of this one; 0: none.
   """
 
   landmarks: np.ndarray
   blendshapes: np.ndarray
   pose_matrix: np.ndarray
   count: int
+  second: float = 0.0
 
 
 def landmark_box(face: Face, width: int, height: int) -> np.ndarray:
@@ -152,7 +154,9 @@ class Landmarker:
       [[(p.x, p.y, p.z) for p in face] for face in found.face_landmarks],
       np.float32,
     )
-    largest = int(np.argmax(np.ptp(points[..., :2], 1).prod(-1)))
+    areas = np.ptp(points[..., :2], 1).prod(-1)
+    largest = int(np.argmax(areas))
+    second = np.sort(areas)[-2] if len(areas) > 1 else 0.0
     shapes = found.face_blendshapes[largest]
     pose = found.facial_transformation_matrixes[largest]
     self.blendshape_names = [shape.category_name for shape in shapes]
@@ -161,6 +165,7 @@ class Landmarker:
       blendshapes=np.array([shape.score for shape in shapes], np.float32),
       pose_matrix=np.array(pose, np.float32),
       count=len(points),
+      second=float(np.sqrt(second / areas[largest])),
     )
 
   def close(self) -> None:
