@@ -88,7 +88,7 @@ def transform(model: Any, params: Params) -> Params:
 
   Args:
     model: config block, with `image_size` and `dtype`.
-    params: of `fold`. What is not folded is left alone.
+    params: of `fold`; groups of some of the modules only are left alone.
   """
   params = dict(params)
 
@@ -97,10 +97,7 @@ def transform(model: Any, params: Params) -> Params:
     params[name], out = transform_kernels(module, params[name], *args)
     return out
 
-  if any(
-    name not in params or not model[name].get('folded')
-    for name in ('appearance', 'warping', 'generator')
-  ):
+  if any(name not in params for name in MODULES):
     return params
   size = model['image_size']
   image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)

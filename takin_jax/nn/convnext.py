@@ -8,6 +8,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from takin_jax.nn.blocks import gelu
 from takin_jax.ops.depthwise import depthwise_conv2d
 
 
@@ -49,7 +50,7 @@ class ConvNeXtBlock(nn.Module):
     y = DepthwiseConv(dtype=self.dtype, name='dwconv')(x)
     y = nn.LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm')(y)
     y = nn.Dense(4 * c, dtype=self.dtype, name='pwconv1')(y)
-    y = nn.gelu(y, approximate=False)
+    y = gelu(y)
     y = GlobalResponseNorm(name='grn')(y)
     return x + nn.Dense(c, dtype=self.dtype, name='pwconv2')(y)
 

@@ -10,14 +10,10 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from takin_jax.nn.blocks import gelu
 from takin_jax.ops.depthwise import depthwise_conv1d
 
 Dtype = jnp.dtype
-
-
-def gelu(x: jax.Array) -> jax.Array:
-  """Gaussian error linear unit, the exact one."""
-  return nn.gelu(x, approximate=False)
 
 
 def layer_norm(eps: float, name: str) -> nn.LayerNorm:

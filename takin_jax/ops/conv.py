@@ -88,10 +88,11 @@ def transform_for(
   if taps == [7, 7, 7]:
     return 'winograd7' if cells >= 32**2 and inputs >= 64 else None
   if taps == [3, 3, 3]:
-    worth = cells >= 32**2 and inputs >= 64 and outputs >= 64
+    worth = cells >= 32**2 and inputs >= 32 and outputs >= 32
   else:
-    large = cells >= 64**2 and inputs >= 128 and outputs >= 256
-    worth = taps == [3, 3] and large
+    least = 64 if cells <= 64**2 else 128
+    worth = cells >= 16**2 and inputs >= 64 and outputs >= least
+    worth = worth and taps == [3, 3]
   return 'winograd3' if worth else None
 
 

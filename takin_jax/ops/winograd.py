@@ -16,6 +16,7 @@ import numpy as np
 
 TILE = 4
 _TILES_AT_ONCE = 128
+_AT_ONCE = 2  # loop bodies, for XLA runs independent steps side by side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +66,11 @@ _TAPS4 = _scheme((0, 1, -1, 0.5, -0.5, 2), 4)
 
 
 def transform3(kernel: jax.Array) -> jax.Array:
-  """[(3,) 3, 3, I, O] -> [1 or 3, 36, I, O] float32."""
-  kernel = kernel if kernel.ndim == 5 else kernel[None]
-  return _transform(_TAPS3, kernel)
+  """[3, 3, I, O] -> [36, I, O]; [3, 3, 3, I, O] -> [36, I, 3 O]."""
+  if kernel.ndim == 4:
+    return _transform(_TAPS3, kernel[None])[0]
+  depth = _transform(_TAPS3, kernel)
+  return jnp.moveaxis(depth, 0, 2).reshape(*depth.shape[1:3], -1)
 
 
 def transform7(kernel: jax.Array) -> jax.Array:
@@ -107,7 +110,7 @@ def conv3(x: jax.Array, kernel: jax.Array) -> jax.Array:
     part = jax.lax.dynamic_slice_in_dim(
       x, TILE * rows * i, TILE * (rows + 1), 1
     )
-    y = _product(_tiles(_TAPS3, part), kernel[0])
+    y = _product(_tiles(_TAPS3, part), kernel)
     return _untile(_TAPS3, y, b, rows)
 
   y = jax.lax.map(strip, jnp.arange(high // rows))
@@ -120,29 +123,26 @@ def _fits(rows: int, high: int, wide: int) -> bool:
 
 
 def _conv3_depth(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Slice by slice, the depth taps summed before the way back."""
+  """Slice by slice; each adds to the one before, its own and the one after.
+
+  Sums are of products, before the way back.
+  """
   b, depth, h, w, _ = x.shape
-  x = x.swapaxes(0, 1)
-  x = jnp.pad(x, ((1, 1), *((0, 0),) * 4))
-  x = _pad(x.reshape(-1, h, w, x.shape[-1]), 1, 3).reshape(
-    depth + 2, b, *_padded(h, w), -1
-  )
-  high = x.shape[2] // TILE - 1
-  tiles = jax.lax.map(lambda part: _tiles(_TAPS3, part), x)
+  x = _pad(x.swapaxes(0, 1).reshape(-1, h, w, x.shape[-1]), 1, 3)
+  x = x.reshape(depth, b, *x.shape[1:])
+  high, wide = (n // TILE - 1 for n in x.shape[2:4])
 
-  def slab(i: jax.Array) -> jax.Array:
-    y = sum(
-      _product(jax.lax.dynamic_index_in_dim(tiles, i + j, 0, False), kernel[j])
-      for j in range(3)
-    )
-    return _untile(_TAPS3, y, b, high)
+  def slab(carry: tuple, part: jax.Array) -> tuple:
+    before, own = carry
+    y = _product(_tiles(_TAPS3, part), kernel)
+    after, middle, last = jnp.split(y, 3, -1)
+    y = _untile(_TAPS3, before + last, b, high)
+    return (own + middle, after), y
 
-  y = jax.lax.map(slab, jnp.arange(depth))
+  none = jnp.zeros((len(kernel), b * high * wide, kernel.shape[-1] // 3))
+  (last, _), y = jax.lax.scan(slab, (none, none), x, unroll=_AT_ONCE)
+  y = jnp.concatenate([y[1:], _untile(_TAPS3, last, b, high)[None]])
   return y.swapaxes(0, 1)[:, :, :h, :w]
-
-
-def _padded(h: int, w: int) -> tuple[int, int]:
-  return tuple(-(-n // TILE) * TILE + TILE for n in (h, w))
 
 
 def conv7(x: jax.Array, kernel: jax.Array) -> jax.Array:

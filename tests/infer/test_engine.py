@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from takin_jax import renderer
+from takin_jax.infer import engine as engine_lib
 from takin_jax.infer import executables, loading, programs, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
@@ -137,12 +138,13 @@ def test_stored_programs_start_and_give_the_same(tiny_weights, tmp_path):
     return np.asarray(engine.speech(state, sound, source, wish)[1].exp)
 
   first = make()
-  (stored,) = tmp_path.glob('*.pickle')
-  with mock.patch.object(Engine, '_compile', side_effect=AssertionError):
+  stored = list(tmp_path.glob('*.pickle'))
+  with mock.patch.object(engine_lib, '_compile', side_effect=AssertionError):
     np.testing.assert_array_equal(make(), first)
-  stored.write_bytes(stored.read_bytes()[:999])
+  for file in stored:
+    file.write_bytes(file.read_bytes()[:999])
   np.testing.assert_array_equal(make(), first)  # made anew
-  assert stored.stat().st_size > 999
+  assert stored and all(file.stat().st_size > 999 for file in stored)
 
 
 def test_stored_programs_belong_to_their_config(tiny_weights, tmp_path):
