@@ -19,7 +19,17 @@ def _parser() -> argparse.ArgumentParser:
   driver.add_argument('-a', '--audio', metavar='FILE', help='speech')
   driver.add_argument('-d', '--driving', metavar='VIDEO', help='moves it')
   add('-o', '--output', metavar='FILE', default='talking.mp4')
-  add('--emotion', metavar='NAME[:scale]', help='e.g. happy or sad:0.5')
+  emotion = parser.add_mutually_exclusive_group()
+  emotion.add_argument(
+    '--emotion',
+    metavar='NAME[:scale]',
+    help='e.g. happy or sad:0.5; 0:neutral,2.5:happy:1.5 changes after 2.5 s; '
+    'auto takes it from the speech',
+  )
+  emotion.add_argument(
+    '--emotion-from', metavar='FILE', help='a face in a picture or video'
+  )
+  add('--emotion-scale', type=_factor, default=1.0, help='its strength')
   add('--steps', type=_count, help="of denoising (default: the weights' own)")
   add('--guidance', type=_factor, help='how strongly speech moves the face')
   add('--seed', type=int, default=0, help='of the motion')

@@ -13,6 +13,8 @@ SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAME_RATE_HZ
 LIP_NUMBERS = 18
 # Upper and lower one of them.
 OUTER_LIPS, INNER_LIPS = (2, 3), (4, 5)
+# Upper and lower keypoint of the right and of the left lids.
+LIDS = ((6, 7), (8, 9))
 
 
 @struct.dataclass

@@ -13,7 +13,7 @@ import os
 
 import numpy as np
 
-from takin_jax.data import cache, records
+from takin_jax.data import cache, emotions, records
 from takin_jax.data.clip_geometry import ClipGeometry, load_geometry
 
 EXP_DIM = 63
@@ -23,7 +23,7 @@ POSE_HIGH = np.array([1.25, 0.3, 0.3, 0.0, 25, 25, 25], np.float32)
 MIN_STD = 1e-3
 
 _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16  # of the head's motion, in time
-_NO_EMOTION = ('-', '', 'neutral')
+_NO_EMOTION = ('-', '', emotions.NEUTRAL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +39,8 @@ class MotionClip:
     kp: float32 [21, 3] canonical keypoints of the person.
     audio: int16 [S] 16 kHz; empty without sound.
     starts: int [W] first frames of the windows whose speech is cached.
+    strength: [T] how much each frame counts for the clip's emotion; empty:
+      all the same.
   """
 
   id: str
@@ -51,6 +53,7 @@ class MotionClip:
   starts: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros(0, np.int32)
   )
+  strength: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
 
   @property
   def mean_exp(self) -> np.ndarray:
@@ -74,22 +77,27 @@ def load_clips(
   clips = []
   paths = records.clip_paths(folder)
   geometry = load_geometry(folder)
+  names = records.blendshape_names(folder)
   heads = {c.id: cache.read_head(cached, c.id) for c in geometry if cached}
   kps = _cached_keypoints(geometry, heads)
   for path, clip in zip(paths, geometry, strict=True):
     if clip.meta.get('split', 'train') != split or len(clip.found) < 2:
       continue
-    audio, head = records.read_head(path).audio, heads.get(clip.id, {})
+    record, head = records.read_head(path), heads.get(clip.id, {})
+    audio, emotion = record.audio, clip.meta.get('emotion') or '-'
+    shapes = emotions.both_sides(names, record.blendshapes) if names else {}
+    strength = emotions.strength(emotion, shapes, len(record.found))
     clips.append(
       MotionClip(
         id=clip.id,
         person=clip.person,
-        emotion=clip.meta.get('emotion') or '-',
+        emotion=emotion,
         speech=clip.meta.get('speech') in (True, 'yes') and len(audio) > 0,
         motion=_motion(head if kps else clip.frames, clip.found),
         kp=kps.get(clip.person, clip.kp),
         audio=audio,
         starts=head.get('starts', np.zeros(0, np.int32)),
+        strength=np.where(record.found, strength, 0.0),
       )
     )
   if not clips:
@@ -152,35 +160,47 @@ def motion_stats(
 
 
 def named_emotions(clips: Sequence[MotionClip]) -> dict[str, np.ndarray]:
-  """Mean expression of every labelled emotion, each person counting once.
+  """Mean expression of every labelled emotion, frames by their strength.
 
   A person's emotion is taken relative to their own face at rest (clips that
   are neutral or unlabelled); of people who only show emotions, relative to
-  the average face at rest. Added to the mean expression in neutral speech.
+  the average face at rest. People count by how strongly they show it, however
+  long their clips are. Added to the mean expression in neutral speech.
 
   Returns:
     `neutral` and every labelled emotion by name: [63] each.
   """
   rest: dict[str, list[np.ndarray]] = {}
-  shown: dict[str, dict[str, list[np.ndarray]]] = {}
+  shown: dict[str, dict[str, list[MotionClip]]] = {}
   for clip in clips:
-    face = clip.kp.reshape(-1) + clip.mean_exp
     if clip.emotion in _NO_EMOTION:
+      face = clip.kp.reshape(-1) + clip.mean_exp
       rest.setdefault(clip.person, []).append(face)
     else:
       people = shown.setdefault(clip.emotion, {})
-      people.setdefault(clip.person, []).append(face)
+      people.setdefault(clip.person, []).append(clip)
   faces = {person: np.mean(x, 0) for person, x in rest.items()}
   average = np.mean(list(faces.values()), 0) if faces else 0.0
   neutral = _neutral(clips)
-  emotions = {'neutral': neutral}
+  vectors = {emotions.NEUTRAL: neutral}
   for emotion, people in sorted(shown.items()):
-    offsets = [
-      np.mean(x, 0) - faces.get(person, average)
-      for person, x in sorted(people.items())
-    ]
-    emotions[emotion] = neutral + np.mean(offsets, 0)
-  return {k: np.asarray(v, np.float32) for k, v in emotions.items()}
+    offsets, weights = [], []
+    for person, own in sorted(people.items()):
+      face, weight = _strong_face(own)
+      offsets.append(face - faces.get(person, average))
+      weights.append(weight)
+    vectors[emotion] = neutral + np.average(offsets, 0, weights)
+  return {k: np.asarray(v, np.float32) for k, v in vectors.items()}
+
+
+def _strong_face(clips: Sequence[MotionClip]) -> tuple[np.ndarray, float]:
+  """[63] face of a person, frames by their strength, and its mean."""
+  weights = [
+    c.strength if len(c.strength) else np.ones(len(c.motion)) for c in clips
+  ]
+  faces = [c.kp.reshape(-1) + c.motion[:, :EXP_DIM] for c in clips]
+  weight = np.concatenate(weights)
+  return np.average(np.concatenate(faces), 0, weight), float(weight.mean())
 
 
 def _neutral(clips: Sequence[MotionClip]) -> np.ndarray:

@@ -76,6 +76,12 @@ def read_head(path: Path) -> ClipHead:
   return ClipHead(path.name.removesuffix(SUFFIX), meta, **arrays)
 
 
+def blendshape_names(records: str | os.PathLike[str]) -> list[str]:
+  """Names of the blendshapes; empty for records without them."""
+  path = Path(records) / 'blendshapes.json'
+  return json.loads(path.read_text()) if path.is_file() else []
+
+
 class Frames:
   """Random access to the pictures of clips; opened lazily, pickles.
 

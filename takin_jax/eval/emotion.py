@@ -11,6 +11,7 @@ import numpy as np
 import tqdm
 
 from takin_jax.data import media
+from takin_jax.data.emotions import NEUTRAL, SIGNS, both_sides
 from takin_jax.eval import clips as clips_lib
 from takin_jax.eval import metrics
 from takin_jax.eval.candidate import Candidate, speak
@@ -21,17 +22,6 @@ from takin_jax.infer.errors import InputError
 from takin_jax.types import SAMPLE_RATE_HZ
 
 HELP = 'named emotions on portraits'
-NEUTRAL = 'neutral'
-# At least one of these must rise; both sides of a face are averaged.
-SIGNS = {
-  'happy': ('mouthSmile',),
-  'sad': ('mouthFrown', 'browInnerUp'),
-  'angry': ('browDown',),
-  'surprised': ('browInnerUp', 'jawOpen', 'eyeWide'),
-  'disgusted': ('noseSneer', 'mouthUpperUp'),
-  'fear': ('browInnerUp', 'eyeWide'),
-  'contempt': ('mouthSmile', 'mouthDimple', 'mouthLeft', 'mouthRight'),
-}
 _ASKED = ('happy', 'sad', 'angry', 'surprised')
 _SHOWN = tuple(
   dict.fromkeys(sign for signs in SIGNS.values() for sign in signs)
@@ -117,14 +107,8 @@ def mean_shapes(seen: Readings) -> dict[str, float]:
   """Mean blendshapes over the frames; left and right are averaged."""
   if not seen.found.any():
     return {}
-  values = seen.blendshapes[seen.found].mean(0)
-  groups: dict[str, list[float]] = {}
-  for name, value in zip(seen.names, values, strict=True):
-    both = name.removesuffix('Left').removesuffix('Right')
-    # mouthLeft and mouthRight are directions, not sides.
-    both = name if both in ('mouth', 'jaw') else both
-    groups.setdefault(both, []).append(float(value))
-  return {name: float(np.mean(value)) for name, value in groups.items()}
+  shapes = both_sides(seen.names, seen.blendshapes[seen.found])
+  return {name: float(values.mean()) for name, values in shapes.items()}
 
 
 def minus(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:

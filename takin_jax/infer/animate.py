@@ -22,9 +22,11 @@ import tqdm
 from takin_jax import compilation
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
-from takin_jax.infer import compose, drivers, loading, output, stream
+from takin_jax.infer import compose, drivers, loading, output, session, stream
 from takin_jax.infer.controls import Controls
+from takin_jax.infer.emotion import Emotion, parse, strengthened
 from takin_jax.infer.engine import Engine, pick_device
+from takin_jax.infer.expression import read_expression
 from takin_jax.infer.stream import StreamConfig
 from takin_jax.types import FRAME_RATE_HZ
 
@@ -42,7 +44,10 @@ class Job:
     audio: speech; None: the default sentence.
     driving: a video instead of speech.
     output: the file to make.
-    emotion: `NAME[:scale]`; None: the weights' default.
+    emotion: `NAME[:scale]`, a timeline of them or `auto`; None: the weights'
+      default.
+    emotion_from: picture or video whose expression is the emotion.
+    emotion_scale: factor on the emotion.
     steps: of denoising; None: the weights' default.
     guidance: strength of the speech; None: the weights' default.
     seed: of the noise that becomes motion.
@@ -68,6 +73,8 @@ class Job:
   driving: str | None = None
   output: str = 'talking.mp4'
   emotion: str | None = None
+  emotion_from: str | None = None
+  emotion_scale: float = 1.0
   steps: int | None = None
   guidance: float | None = None
   seed: int = 0
@@ -140,9 +147,11 @@ def animate(job: Job, note: Note) -> Result:
   if job.driving is not None:
     driver = drivers.Video(job.driving, job.driving_crop, model.controls)
   else:
-    driver = drivers.Speech(job.speech, model.emotion, model.controls, job.seed)
+    driver = drivers.Speech(job.speech, model.wish, job.seed)
   with media.VideoWriter(job.output, rate=driver.rate) as writer:
-    engine = model.compile(video=job.driving is not None)
+    # A change of emotion shows from the next chunk on: make them short.
+    plan = stream.LIVE if callable(model.emotion) else None
+    engine = model.compile(video=job.driving is not None, plan=plan)
     ready = time.perf_counter()
     if job.verbose:
       note(f'ready after {ready - start:.2f} s')
@@ -167,7 +176,7 @@ class Model:
     config: of the weights, with the job's changes.
     params: by group.
     device: where to run.
-    emotion: [3K] mean expression, or None.
+    emotion: [3K] mean expression, a function that gives it, or None.
     controls: scales and limits.
     image: [H, W, 3] uint8 the portrait.
     box: its animated part.
@@ -177,7 +186,7 @@ class Model:
   config: ConfigDict
   params: dict[str, Any]
   device: jax.Device
-  emotion: np.ndarray | None
+  emotion: Emotion | None
   controls: Controls
   image: np.ndarray
   box: CropBox
@@ -194,10 +203,15 @@ class Model:
     """The animated part as [size_px, size_px, 3] uint8."""
     return crop_image(self.image, self.box, size_px)
 
-  def wish(self) -> stream.SpeechControls:
+  def wish(self) -> stream.SpeechControls | session.Changing:
     """Emotion and controls for a session."""
     exp_dim = self.params['stats']['mean'].shape[0] - 7
-    return stream.speech_controls(self.emotion, self.controls, exp_dim)
+    emotion, controls = self.emotion, self.controls
+    if callable(emotion):
+      return lambda time_s, heard: stream.speech_controls(
+        emotion(time_s, heard), controls, exp_dim
+      )
+    return stream.speech_controls(emotion, controls, exp_dim)
 
 
 def open_model(job: Job, note: Note) -> Model:
@@ -225,7 +239,7 @@ def open_model(job: Job, note: Note) -> Model:
     config,
     params,
     device,
-    loading.emotion_vector(job.emotion, config, params),
+    _emotion(job, config, params),
     Controls(
       motion_scale=job.motion_scale,
       pose_scale=job.pose_scale,
@@ -236,6 +250,18 @@ def open_model(job: Job, note: Note) -> Model:
     box,
     cache.with_name('programs'),
   )
+
+
+def _emotion(
+  job: Job, config: ConfigDict, params: dict[str, Any]
+) -> Emotion | None:
+  """The emotion that the job asks for."""
+  known = params.get('emotions', {})
+  if job.emotion_from is not None:
+    vector = read_expression(job.emotion_from, config, params)
+    return strengthened(vector, known, job.emotion_scale)
+  text = job.emotion or loading.infer_config(config).emotion
+  return parse(text, known, job.emotion_scale) if text else None
 
 
 def _portrait(job: Job, note: Note) -> tuple[np.ndarray, CropBox]:

@@ -63,11 +63,12 @@ def measure(job: Job, note: Note) -> Measurements:
   source = jax.block_until_ready(engine.source(image))
   wish, state = model.wish(), engine.first_state(job.seed)
   sound = np.resize(speech, plan.sound_samples)
-  _, motions = engine.speech(state, sound, source, wish)
+  now = wish(0.0, sound) if callable(wish) else wish
+  _, motions = engine.speech(state, sound, source, now)
   stages = {
     'portrait': lambda: engine.source(image),
     f'speech to motion, {plan.chunk} frames': lambda: engine.speech(
-      state, sound, source, wish
+      state, sound, source, now
     ),
     'frame': lambda: np.asarray(engine.frames(source, motions, 0)),
   }

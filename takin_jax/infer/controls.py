@@ -1,23 +1,19 @@
-"""What the user may steer: emotion, head movement, strength.
+"""What the user may steer: head movement and strength.
 
 In: motion as predicted from speech or read from a driving video.
 Out: motion of the portrait. Pure functions of arrays.
 """
 
-from collections.abc import Mapping
-
 from flax import struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from takin_jax.infer.errors import InputError
 from takin_jax.ops.geometry import (
   pose_from_matrix,
   relative_motion,
   rotation_matrix,
 )
-from takin_jax.types import Motion
+from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS, Motion
 
 
 @struct.dataclass
@@ -39,35 +35,25 @@ class Controls:
   relative: float = 1.0
 
 
-def parse_emotion(text: str, known: Mapping[str, np.ndarray]) -> np.ndarray:
-  """`NAME[:scale]` -> [3K] mean expression of that emotion.
+def emotion_shift(offset: jax.Array) -> jax.Array:
+  """What of an emotion is put on the face, whatever is said.
 
-  A scale other than 1 leads from the neutral expression towards (or past) the
-  emotion's.
+  The speech decides how far the lips are apart, and blinks come and go: lips
+  keep their gap, lids are not closed.
 
   Args:
-    text: such as `happy` or `sad:0.5`.
-    known: [3K] expressions by name.
+    offset: [3K] the emotion minus the neutral expression, of this project's own
+      keypoints.
 
-  Raises:
-    InputError: unknown name, or a scale that is no number.
+  Returns:
+    [K, 3] to add to the expression.
   """
-  name, _, scale = text.partition(':')
-  if not known:
-    raise InputError(f'These weights know no emotions, so not {name!r}.')
-  if name not in known:
-    raise InputError(
-      f'Unknown emotion {name!r}: these weights know '
-      f'{", ".join(sorted(known))}.'
-    )
-  try:
-    factor = float(scale) if scale else 1.0
-  except ValueError:
-    factor = float('nan')
-  if not np.isfinite(factor):
-    raise InputError(f'The scale of --emotion {text} is not a number.')
-  rest = known.get('neutral', np.zeros_like(known[name]))
-  return np.asarray(rest + factor * (known[name] - rest), np.float32)
+  shift = offset.reshape(-1, 3)
+  for upper, lower in (OUTER_LIPS, INNER_LIPS, *LIDS):
+    gap = shift[lower, 1] - shift[upper, 1]
+    least = gap if (upper, lower) not in LIDS else jnp.minimum(gap, 0.0)
+    shift = shift.at[upper, 1].add(least / 2).at[lower, 1].add(-least / 2)
+  return shift
 
 
 def speak(source: Motion, predicted: Motion, controls: Controls) -> Motion:

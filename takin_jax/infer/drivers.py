@@ -4,7 +4,7 @@ Both give frames that were started on the device, [n, H, W, 3] at a time, and
 the sound that goes with them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import itertools
 import os
 
@@ -16,7 +16,7 @@ from takin_jax.data.faces import crop_image
 from takin_jax.infer import compose, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine
-from takin_jax.infer.session import Session
+from takin_jax.infer.session import Changing, Session
 from takin_jax.types import FRAME_RATE_HZ, SAMPLES_PER_FRAME, Source
 
 OUTPUT_RATE_HZ = 48_000
@@ -29,8 +29,8 @@ class Speech:
 
   Args:
     path: anything that PyAV opens.
-    emotion: [3K] mean expression, or None.
-    controls: scales and limits.
+    wish: gives emotion and controls as `Session` takes them, once the engine
+      has been made.
     seed: of the noise that becomes motion.
 
   Attributes:
@@ -44,21 +44,17 @@ class Speech:
   def __init__(
     self,
     path: Path,
-    emotion: np.ndarray | None,
-    controls: Controls,
+    wish: Callable[[], stream.SpeechControls | Changing],
     seed: int = 0,
   ):
-    self._path, self._seed = path, seed
-    self._emotion, self._controls = emotion, controls
+    self._path, self._wish, self._seed = path, wish, seed
     samples = sum(len(block) for block in media.iter_audio(path))
     self.count = -(-samples // SAMPLES_PER_FRAME)
     self.rate = OUTPUT_RATE_HZ
 
   def frames(self, engine: Engine, source: Source) -> Iterator[jax.Array]:
     """Starts the frames; the engine is compiled for speech."""
-    exp_dim = 3 * source.kp.shape[-2]
-    wish = stream.speech_controls(self._emotion, self._controls, exp_dim)
-    session = Session(engine, source, wish, self._seed)
+    session = Session(engine, source, self._wish(), self._seed)
     for block in media.iter_audio(self._path):
       yield from session.feed(block)
     yield from session.flush()

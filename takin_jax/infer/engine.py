@@ -29,15 +29,17 @@ from takin_jax.types import Motion, Source
 Params = dict[str, Any]
 
 DEFAULT_IMAGE_PX = 256
-# What each program needs of the weights; `prepare` is the first to run.
+# What each program takes of the weights, and what it can do without; `prepare`
+# is the first to run.
 GROUPS = {
   'prepare': tuple(renderer.MODULES),
   'motion': ('motion',),
   'source': ('appearance',),
-  'speech': ('speech', 'denoiser', 'stats'),
+  'speech': ('speech', 'denoiser', 'stats', 'emotions'),
   'frames': ('warping', 'generator'),
   'reenact': ('warping', 'generator'),
 }
+_OPTIONAL = {'emotions'}
 
 
 def pick_device(name: str = 'auto') -> jax.Device:
@@ -146,20 +148,23 @@ class Engine:
     return self._run('reenact', source, first, motion, controls)
 
   def _run(self, name: str, *args: Any) -> Any:
-    params = {group: self._params[group] for group in GROUPS[name]}
-    return self._programs[name](params, *args)
+    return self._programs[name](self._groups(name), *args)
+
+  def _groups(self, name: str) -> Params:
+    """The parameters of one program."""
+    return {k: self._params[k] for k in GROUPS[name] if k in self._params}
 
   def _load(self, params: Params, names: tuple[str, ...]) -> Params:
     """Puts the groups that the named programs need on the device."""
     groups = sorted({group for name in names for group in GROUPS[name]})
-    missing = [group for group in groups if group not in params]
+    missing = [k for k in groups if k not in params and k not in _OPTIONAL]
     if missing:
       raise InputError(
         f'The weights of {self.config.name!r} have no '
         f'{" and no ".join(missing)}'
         ', which this needs: train and export them, or take other weights.'
       )
-    chosen = {group: params[group] for group in groups}
+    chosen = {group: params[group] for group in groups if group in params}
     return jax.device_put(chosen, self._sharding)
 
   def _ready(self, trace: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -229,13 +234,12 @@ class Engine:
 
   def _trace(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
     """Traces a program for arguments of these shapes."""
-    groups = {group: self._params[group] for group in GROUPS[name]}
     program = jax.jit(
       function,
       in_shardings=self._sharding,
       out_shardings=self._sharding,
     )
-    return program.trace(groups, *args)
+    return program.trace(self._groups(name), *args)
 
 
 def _compile(traced: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from takin_jax import renderer
 from takin_jax import weights as weights_lib
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.infer.controls import parse_emotion
+from takin_jax.infer.emotion import named
 from takin_jax.infer.errors import InputError
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
@@ -33,11 +33,14 @@ class InferConfig:
     emotion: `NAME[:scale]` when the user asks for none; '': not conditioned.
     max_pose_deg: the head turns less than this from its place.
     close_lips: in silence, by this project's own lip keypoints.
+    emotion_share: share of the emotion's expression that is added to what the
+      denoiser makes of it, see `controls.emotion_shift`.
   """
 
   emotion: str = ''
   max_pose_deg: float = 180.0
   close_lips: bool = False
+  emotion_share: float = 0.0
 
 
 def load(
@@ -116,7 +119,7 @@ def emotion_vector(
 ) -> np.ndarray | None:
   """[3K] expression for `NAME[:scale]`, or the weights' own, or None."""
   text = text or infer_config(config).emotion
-  return parse_emotion(text, params.get('emotions', {})) if text else None
+  return named(text, params.get('emotions', {})) if text else None
 
 
 def infer_config(config: ConfigDict) -> InferConfig:

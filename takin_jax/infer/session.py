@@ -5,7 +5,7 @@ that waits for its chunk to be complete; both can be kept and brought back, for
 a speaker who is interrupted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import dataclasses
 
 import jax
@@ -13,7 +13,10 @@ import numpy as np
 
 from takin_jax.infer import stream
 from takin_jax.infer.engine import Engine
-from takin_jax.types import Motion, Source
+from takin_jax.types import FRAME_RATE_HZ, Motion, Source
+
+# (middle of a chunk in seconds, [S] sound heard for it) -> what steers it.
+Changing = Callable[[float, np.ndarray], stream.SpeechControls]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Session:
   Args:
     engine: compiled for speech.
     source: the portrait, of `engine.source`.
-    wish: emotion and controls; may be set anew between calls.
+    wish: emotion and controls, or a function that gives them for every chunk;
+      may be set anew between calls.
     seed: of the noise that becomes motion.
 
   Attributes:
@@ -42,7 +46,7 @@ class Session:
     self,
     engine: Engine,
     source: Source,
-    wish: stream.SpeechControls,
+    wish: stream.SpeechControls | Changing,
     seed: int = 0,
   ):
     self.wish, self.frames = wish, 0
@@ -101,7 +105,10 @@ class Session:
       yield from self.render(motions, count)
 
   def _next(self, sound: np.ndarray) -> Motion:
-    self._state, motions = self._engine.speech(
-      self._state, sound, self._source, self.wish
-    )
+    wish, state = self.wish, self._state
+    if callable(wish):
+      chunk = self._engine.plan.chunk
+      middle_s = (int(state.window) + 0.5) * chunk / FRAME_RATE_HZ
+      wish = wish(middle_s, np.concatenate([state.past, sound]))
+    self._state, motions = self._engine.speech(state, sound, self._source, wish)
     return motions

@@ -19,13 +19,14 @@ from takin_jax.config import build
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.infer import rest
-from takin_jax.infer.controls import Controls, speak
+from takin_jax.infer.controls import Controls, emotion_shift, speak
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.types import SAMPLES_PER_FRAME, Motion, Source
 
 Params = dict[str, Any]
 
+_FADE = 12  # frames from one emotion to the next, at most
 # The last speech state reaches so far behind its window's end.
 _OVERLAP_SAMPLES = 80
 
@@ -74,6 +75,7 @@ class SpeechState:
     window: [] number of the chunk.
     key: of the noise.
     rest: how silent it has been.
+    shift: [K, 3] of the emotion that was added to its last expression.
   """
 
   past: jax.Array
@@ -82,6 +84,7 @@ class SpeechState:
   window: jax.Array
   key: jax.Array
   rest: rest.RestState
+  shift: jax.Array
 
 
 @struct.dataclass
@@ -110,6 +113,7 @@ def first_state(
     window=np.int32(0),
     key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
     rest=rest.first_state(),
+    shift=np.zeros(((motion_dim - 7) // 3, 3), np.float32),
   )
 
 
@@ -139,7 +143,8 @@ def speech_step(
   Args:
     config: has the blocks `model` and `diffusion`.
     plan: sizes.
-    params: has the groups `speech`, `denoiser` and `stats`.
+    params: has the groups `speech`, `denoiser` and `stats`; `emotions` to add
+      a share of the emotion.
     state: what the chunk before left.
     sound: [(chunk + look_ahead) * 640] 16 kHz sound from the chunk's first
       frame on.
@@ -171,7 +176,10 @@ def speech_step(
     plan.past,
   )[0, : plan.chunk]
   predicted = Motion.from_vector(x * std + mean)
-  close_lips = config.get('infer', {}).get('close_lips', False)
+  infer = config.get('infer', {})
+  shift = _shift(params, state, wish, infer.get('emotion_share', 0.0), plan)
+  predicted = predicted.replace(exp=predicted.exp + shift)
+  close_lips = infer.get('close_lips', False)
   rested, predicted = rest.settle(
     state.rest, sound, predicted, source.kp, close_lips
   )
@@ -183,8 +191,27 @@ def speech_step(
     window=state.window + 1,
     key=state.key,
     rest=rested,
+    shift=shift[-1],
   )
   return state, speak(source.motion, predicted, wish.controls)
+
+
+def _shift(
+  params: Params,
+  state: SpeechState,
+  wish: SpeechControls,
+  share: float,
+  plan: StreamConfig,
+) -> jax.Array:
+  """[chunk, K, 3] of the emotion, going over from the one before."""
+  if not share or 'emotions' not in params:
+    return jnp.zeros((plan.chunk, *state.shift.shape))
+  offset = wish.emotion - params['emotions']['neutral']
+  wanted = share * wish.has_emotion * emotion_shift(offset)
+  before = jnp.where(state.window == 0, wanted, state.shift)
+  passed = jnp.arange(1.0, plan.chunk + 1) / min(plan.chunk, _FADE)
+  part = jnp.minimum(passed, 1.0)[:, None, None]
+  return before + part * (wanted - before)
 
 
 def _hear(model: Any, params: Params, wave: jax.Array) -> jax.Array:

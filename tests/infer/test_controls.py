@@ -1,14 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from takin_jax.infer.controls import Controls, drive, parse_emotion, speak
-from takin_jax.infer.errors import InputError
+from takin_jax.infer.controls import Controls, drive, speak
 from takin_jax.ops.geometry import relative_motion
 from takin_jax.types import Motion
-
-KNOWN = {'neutral': np.full(63, 0.1), 'happy': np.full(63, 0.3)}
 
 
 def random_motion(seed: int, frames: int = 1) -> Motion:
@@ -19,25 +15,6 @@ def random_motion(seed: int, frames: int = 1) -> Motion:
     t=jnp.float32(rng.uniform(-0.1, 0.1, (frames, 3))),
     pose_deg=jnp.float32(rng.uniform(-8, 8, (frames, 3))),
   )
-
-
-@pytest.mark.parametrize(
-  ('text', 'value'),
-  [('happy', 0.3), ('happy:0.5', 0.2), ('happy:2', 0.5), ('neutral:7', 0.1)],
-)
-def test_emotion_scale_leads_away_from_neutral(text, value):
-  np.testing.assert_allclose(parse_emotion(text, KNOWN), value, rtol=1e-6)
-
-
-def test_unknown_emotion_lists_the_known_ones():
-  with pytest.raises(InputError, match='happy, neutral'):
-    parse_emotion('furious', KNOWN)
-
-
-@pytest.mark.parametrize('text', ['happy:much', 'happy:nan'])
-def test_emotion_scale_is_a_number(text):
-  with pytest.raises(InputError, match='not a number'):
-    parse_emotion(text, KNOWN)
 
 
 def test_speech_at_rest_keeps_the_portrait_in_place():
