@@ -23,8 +23,9 @@ from takin_jax import compilation
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
 from takin_jax.infer import compose, drivers, loading, output, session, stream
+from takin_jax.infer.auto_emotion import AutoEmotion
 from takin_jax.infer.controls import Controls
-from takin_jax.infer.emotion import Emotion, parse, strengthened
+from takin_jax.infer.emotion import AUTO, Emotion, parse, strengthened
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.expression import read_expression
 from takin_jax.infer.stream import StreamConfig
@@ -261,6 +262,8 @@ def _emotion(
     vector = read_expression(job.emotion_from, config, params)
     return strengthened(vector, known, job.emotion_scale)
   text = job.emotion or loading.infer_config(config).emotion
+  if text == AUTO:
+    return AutoEmotion(config, params, job.emotion_scale)
   return parse(text, known, job.emotion_scale) if text else None
 
 

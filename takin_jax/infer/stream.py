@@ -163,7 +163,7 @@ def speech_step(
   x = sample_motion(
     MotionDenoiser(build(DenoiserConfig, config.model.denoiser)),
     params['denoiser'],
-    _hear(config.model, params, wave),
+    hear(config.model, params, wave),
     {
       'emotion': emotion[None],
       'source_kp': source.kp.reshape(1, -1),
@@ -214,7 +214,7 @@ def _shift(
   return before + part * (wanted - before)
 
 
-def _hear(model: Any, params: Params, wave: jax.Array) -> jax.Array:
+def hear(model: Any, params: Params, wave: jax.Array) -> jax.Array:
   """Speech states [L + 1, 1, 2 T, E] of [640 T] samples."""
   hubert = Hubert(build(HubertConfig, model.speech))
   wave = jnp.pad(wave, (0, _OVERLAP_SAMPLES))
