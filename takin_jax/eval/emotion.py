@@ -2,16 +2,19 @@
 
 Portraits say one sentence with every emotion. MediaPipe's blendshapes of the
 output, averaged over the frames, are compared with those of the neutral one.
+The contact sheet shows the emotions side by side, at some moments.
 """
 
 import argparse
 from collections.abc import Mapping
 
 import numpy as np
+import skimage.data
 import tqdm
 
 from takin_jax.data import media
 from takin_jax.data.emotions import NEUTRAL, SIGNS, both_sides
+from takin_jax.data.faces import crop_image, find_crop
 from takin_jax.eval import clips as clips_lib
 from takin_jax.eval import metrics
 from takin_jax.eval.candidate import Candidate, speak
@@ -22,7 +25,7 @@ from takin_jax.infer.errors import InputError
 from takin_jax.types import SAMPLE_RATE_HZ
 
 HELP = 'named emotions on portraits'
-_ASKED = ('happy', 'sad', 'angry', 'surprised')
+_ASKED = ('happy', 'sad', 'angry', 'surprised', 'disgusted', 'fear')
 _SHOWN = tuple(
   dict.fromkeys(sign for signs in SIGNS.values() for sign in signs)
 )
@@ -31,7 +34,7 @@ _SHOWN = tuple(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Options of this subcommand."""
   add = parser.add_argument
-  add('--portraits', required=True, metavar='FOLDER')
+  add('--portraits', metavar='FOLDER', help='default: the astronaut')
   add('--names', nargs='+', metavar='FILE', help='of portraits')
   add('--count', type=int, default=3, help='of portraits')
   add('--speech', metavar='FILE', default=str(DEFAULT_SPEECH))
@@ -39,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   add('--emotions', nargs='+', default=list(_ASKED), metavar='NAME')
   add('--margin', type=float, default=0.05, help='a sign must rise by this')
   add('--every', type=int, default=3, help='looks at each so-manieth frame')
+  add('--moments', type=int, default=1, help='rows of a portrait in the sheet')
   add('--seeds', type=int, default=1, help='takes of every portrait')
 
 
@@ -53,9 +57,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
       f'{", ".join(args.emotions)}.'
     )
   engine = candidate.engine(video=False)
-  portraits = clips_lib.load_portraits(
-    args.portraits, args.count, engine.size_px, args.names
-  )
+  portraits = _portraits(args, engine.size_px)
   sound = media.read_audio(args.speech)[: int(args.seconds * SAMPLE_RATE_HZ)]
   rest = candidate.emotion(NEUTRAL if NEUTRAL in known else None)
   vectors = {NEUTRAL: rest} | {n: candidate.emotion(n) for n in emotions}
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   total = len(portraits) * len(vectors)
   bar = tqdm.tqdm(total=total, unit='take', disable=None)
   for portrait, image in portraits.items():
-    source, row = engine.source(image), [image]
+    source, column = engine.source(image), [[image] * args.moments]
     shapes[portrait] = {}
     for name, vector in vectors.items():
       made = [
@@ -75,9 +77,10 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
         )
       ]
       shapes[portrait][name] = mean_shapes(judge(made))
-      row.append(made[len(made) // 2])
+      places = np.linspace(0, len(made), args.moments + 2)[1:-1]
+      column.append([made[int(place)] for place in places])
       bar.update()
-    pictures.append(row)
+    pictures += zip(*column, strict=True)
   bar.close()
   changes = {
     portrait: {name: minus(seen[name], seen[NEUTRAL]) for name in emotions}
@@ -101,6 +104,15 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
       'neutral': {portrait: seen[NEUTRAL] for portrait, seen in shapes.items()},
     },
   )
+
+
+def _portraits(args: argparse.Namespace, size_px: int) -> dict[str, np.ndarray]:
+  """Those that were named, or infer.py's default."""
+  if args.portraits:
+    folder, names = args.portraits, args.names
+    return clips_lib.load_portraits(folder, args.count, size_px, names)
+  image = skimage.data.astronaut()
+  return {'astronaut': crop_image(image, find_crop(image), size_px)}
 
 
 def mean_shapes(seen: Readings) -> dict[str, float]:

@@ -177,7 +177,9 @@ def speech_step(
   )[0, : plan.chunk]
   predicted = Motion.from_vector(x * std + mean)
   infer = config.get('infer', {})
-  shift = _shift(params, state, wish, infer.get('emotion_share', 0.0), plan)
+  shift = emotion_of_chunk(
+    params, state, wish, infer.get('emotion_share', 0.0), plan
+  )
   predicted = predicted.replace(exp=predicted.exp + shift)
   close_lips = infer.get('close_lips', False)
   rested, predicted = rest.settle(
@@ -196,7 +198,7 @@ def speech_step(
   return state, speak(source.motion, predicted, wish.controls)
 
 
-def _shift(
+def emotion_of_chunk(
   params: Params,
   state: SpeechState,
   wish: SpeechControls,

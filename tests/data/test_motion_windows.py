@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -75,6 +76,34 @@ def test_emotions_count_people_once_and_relative_to_rest():
   np.testing.assert_allclose(emotions['neutral'], middle)
   # a: 1 from their own rest; c: 2 + 3 against the average rest of 2.
   np.testing.assert_allclose(emotions['happy'], middle + (1 + 3) / 2)
+
+
+def test_emotions_follow_the_frames_and_people_that_show_them():
+  middle = make_clip().mean_exp[0]
+  strong = np.zeros(FRAMES)
+  strong[-1] = 1.0  # only the last frame, whose number is 29
+  half = np.full(FRAMES, 0.5 / FRAMES)
+  clips = [
+    make_clip(person='a'),
+    make_clip(person='b'),
+    dataclasses.replace(make_clip(person='a', emotion='sad'), strength=strong),
+    dataclasses.replace(
+      make_clip(person='b', emotion='sad', exp=6.0), strength=half
+    ),
+  ]
+  sad = motion_clips.named_emotions(clips)['sad']
+  a, b = FRAMES - 1 - middle, 6.0
+  # a counts twice as much as b.
+  np.testing.assert_allclose(sad, middle + (2 * a + b) / 3, rtol=1e-5)
+
+
+def test_strength_comes_from_the_records(folder):
+  names = ['mouthSmileLeft', *(f'shape{k}' for k in range(51))]
+  (folder / 'blendshapes.json').write_text(json.dumps(names))
+  clip = motion_clips.load_clips(folder)[1]
+  assert clip.emotion == 'happy' and len(clip.strength) == FRAMES
+  assert clip.strength[1] == 0  # no face there
+  assert (np.delete(clip.strength, 1) > 0).all()
 
 
 def test_cut_keeps_sound_motion_and_prefix_in_step():

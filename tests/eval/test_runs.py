@@ -57,7 +57,8 @@ def portraits(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_face_is_looked_for(monkeypatch):
-  monkeypatch.setattr(clips, 'find_crop', lambda image: CropBox(0, 0, 40))
+  for module in (clips, emotion):
+    monkeypatch.setattr(module, 'find_crop', lambda image: CropBox(0, 0, 40))
 
 
 def options(module, *given, **more):
@@ -200,6 +201,11 @@ def test_emotion(tiny_candidate, portraits):
   assert list(report.tables['summary'].rows) == ['happy']
   assert report.tables['summary'].rows['happy']['shows'] == '0 of 2'
   assert report.tables['summary'].title.startswith('0 of 1')
+  height = report.sheet.shape[0]
+  args.moments, args.portraits = 3, None  # one portrait: the default
+  report = emotion.run(args, tiny_candidate, fake_judge.judge)
+  assert report.settings['portraits'] == ['astronaut']
+  assert report.sheet.shape[0] > height
   args.emotions = ['sad']
   with pytest.raises(InputError, match='sad'):
     emotion.run(args, tiny_candidate, fake_judge.judge)

@@ -1,10 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from takin_jax.infer.controls import Controls, drive, speak
+from takin_jax.infer.controls import Controls, drive, emotion_shift, speak
 from takin_jax.ops.geometry import relative_motion
-from takin_jax.types import Motion
+from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS, Motion
 
 
 def random_motion(seed: int, frames: int = 1) -> Motion:
@@ -46,6 +47,24 @@ def test_the_head_stays_below_the_limit():
   spoken = spoken.replace(pose_deg=100 * spoken.pose_deg)
   motion = speak(source, spoken, Controls(max_pose_deg=10.0))
   assert jnp.abs(motion.pose_deg - source.pose_deg).max() <= 10.0001
+
+
+def test_an_emotion_leaves_the_opening_of_lips_to_the_speech():
+  rng = np.random.default_rng(0)
+  offset = rng.standard_normal(63).astype('f').reshape(21, 3)
+  offset[LIDS[0], 1] = 0.1, 0.3  # opens
+  offset[LIDS[1], 1] = 0.3, 0.1  # closes
+  shift = np.asarray(emotion_shift(offset.reshape(-1)))
+
+  def gap(x, pair):
+    return x[pair[1], 1] - x[pair[0], 1]
+
+  for pair in (OUTER_LIPS, INNER_LIPS, LIDS[1]):
+    assert gap(shift, pair) == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(shift[[*pair]].mean(0), offset[[*pair]].mean(0))
+  assert gap(shift, LIDS[0]) == pytest.approx(0.2)
+  others = [0, 1, *range(10, 21)]
+  np.testing.assert_array_equal(shift[others], offset[others])
 
 
 def test_relative_driving_is_relative_motion():

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.infer import stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.session import Session
@@ -84,6 +85,30 @@ def test_emotion_changes_the_motion(engine):
   plain = listen(session(engine), SPEECH)
   happy = listen(session(engine, emotion=np.full(63, 0.02, 'f')), SPEECH)
   assert (plain != happy).any()
+
+
+@pytest.mark.parametrize('share', [0.0, 0.5])
+def test_a_share_of_the_emotion_goes_over_smoothly(share):
+  plan = StreamConfig(chunk=8)
+  offset = np.zeros((21, 3), 'f')
+  offset[0, 1] = 0.1  # a corner of the mouth
+  neutral = np.full(63, 0.2, 'f')
+  params = {'emotions': {'neutral': neutral}}
+  state = stream.first_state(DiffusionConfig(prefix=2), plan, 70, 0)
+
+  def shift(emotion, state):
+    wish = stream.speech_controls(emotion, Controls(), 63)
+    return stream.emotion_of_chunk(params, state, wish, share, plan)
+
+  sad = neutral + offset.reshape(-1)
+  first = shift(sad, state)
+  assert first.shape == (8, 21, 3)
+  np.testing.assert_allclose(first, np.tile(share * offset, (8, 1, 1)))
+  later = state.replace(window=np.int32(1), shift=first[-1])
+  for gone in (neutral, None):
+    back = np.asarray(shift(gone, later))[:, 0, 1]
+    np.testing.assert_allclose(back, share * 0.1 * (7 - np.arange(8)) / 8)
+  assert not np.any(stream.emotion_of_chunk({}, state, None, share, plan))
 
 
 def test_nothing_is_heard_beyond_the_look_ahead(live_engine):

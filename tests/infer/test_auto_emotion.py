@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from takin_jax import weights
+from takin_jax.infer import animate
+from takin_jax.infer.auto_emotion import READER, AutoEmotion, certainty
+from takin_jax.infer.errors import InputError
+from tests.infer import tiny
+
+FEATURES = 2 * 8  # states of both layers
+
+
+def reader(happy_bias):
+  parts = {'happy': happy_bias, 'neutral': 0.0, 'unknown': 0.0}
+  return {
+    name: {'kernel': np.zeros(FEATURES), 'bias': np.array(bias)}
+    for name, bias in parts.items()
+  }
+
+
+@pytest.mark.parametrize('seconds', [0.1, 5.0])
+def test_the_emotion_is_what_the_sound_sounds_like(tiny_weights, seconds):
+  config, params = weights.load(tiny_weights)
+  known = params['emotions']
+  sound = np.ones(int(16_000 * seconds), 'f')
+
+  def found(bias, scale=1.0):
+    read = AutoEmotion(config, {**params, READER: reader(bias)}, scale)
+    return read(0.0, sound)
+
+  np.testing.assert_allclose(found(30.0), known['happy'], atol=1e-6)
+  np.testing.assert_allclose(found(30.0, 2.0), 2 * known['happy'], atol=1e-6)
+  np.testing.assert_allclose(found(-30.0), known['neutral'], atol=1e-6)
+  unsure = np.linalg.norm(found(1.0)) / np.linalg.norm(known['happy'])
+  assert 0 < unsure < 0.5
+  np.testing.assert_allclose(found(0.0), known['neutral'], atol=1e-6)
+
+
+def test_certainty():
+  assert certainty({'a': 0.5, 'b': 0.5}) == pytest.approx(0)
+  assert certainty({'a': 1.0, 'b': 0.0}) == pytest.approx(1, abs=1e-6)
+  assert certainty({'a': 1.0}) == 0
+
+
+def test_weights_that_cannot_tell_say_so(refused):
+  error = refused('--emotion', 'auto')
+  assert 'cannot tell emotions from sound' in error
+  assert 'happy, neutral' in error and 'takin_jax.train.emotions' in error
+
+
+def test_auto_speaks(tmp_path, portrait, speech, monkeypatch):
+  monkeypatch.setenv('TAKIN_CACHE_DIR', str(tmp_path / 'cache'))
+  folder = tiny.save(tmp_path / 'weights')
+  config, params = weights.load(folder)
+  weights.save(folder, config, {**params, READER: reader(2.0)})
+  job = animate.Job(
+    source=str(portrait),
+    audio=str(speech),
+    output=str(tmp_path / 'x.mp4'),
+    emotion='auto',
+    crop='none',
+    weights=folder,
+  )
+  model = animate.open_model(job, print)
+  assert callable(model.emotion) and callable(model.wish())
+  del params['speech']
+  with pytest.raises(InputError, match='cannot tell'):
+    AutoEmotion(config, {**params, READER: reader(2.0)})
