@@ -48,11 +48,11 @@ def emotion_shift(offset: jax.Array) -> jax.Array:
   Returns:
     [K, 3] to add to the expression.
   """
-  shift = offset.reshape(-1, 3)
+  shift = jnp.asarray(offset).reshape(-1, 3)
   for upper, lower in (OUTER_LIPS, INNER_LIPS, *LIDS):
     gap = shift[lower, 1] - shift[upper, 1]
-    least = gap if (upper, lower) not in LIDS else jnp.minimum(gap, 0.0)
-    shift = shift.at[upper, 1].add(least / 2).at[lower, 1].add(-least / 2)
+    excess = gap if (upper, lower) not in LIDS else jnp.minimum(gap, 0.0)
+    shift = shift.at[upper, 1].add(excess / 2).at[lower, 1].add(-excess / 2)
   return shift
 
 

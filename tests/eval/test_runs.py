@@ -194,21 +194,24 @@ def test_emotion(tiny_candidate, portraits):
   args = options(
     emotion,
     *('--portraits', portraits, '--count', 2, '--seconds', 0.4),
-    *('--emotions', 'happy', 'sad'),
+    *('--emotions', 'happy', 'sad', '--moments', 3),
   )
   report = emotion.run(args, tiny_candidate, fake_judge.judge)
   assert 'sad' in report.not_measured  # the tiny weights know happy only
   assert list(report.tables['summary'].rows) == ['happy']
   assert report.tables['summary'].rows['happy']['shows'] == '0 of 2'
   assert report.tables['summary'].title.startswith('0 of 1')
-  height = report.sheet.shape[0]
-  args.moments, args.portraits = 3, None  # one portrait: the default
-  report = emotion.run(args, tiny_candidate, fake_judge.judge)
-  assert report.settings['portraits'] == ['astronaut']
-  assert report.sheet.shape[0] > height
+  # Two portraits at three moments: portrait, neutral, happy.
+  height, width = report.sheet.shape[:2]
+  assert height // 6 == width // 3
   args.emotions = ['sad']
   with pytest.raises(InputError, match='sad'):
     emotion.run(args, tiny_candidate, fake_judge.judge)
+
+
+def test_the_default_portrait_shows_emotions():
+  (name, image), *others = emotion._portraits(options(emotion), 64).items()
+  assert name == 'astronaut' and image.shape == (64, 64, 3) and not others
 
 
 def test_blendshapes_of_both_sides_are_averaged():

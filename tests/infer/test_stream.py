@@ -107,7 +107,8 @@ def test_a_share_of_the_emotion_goes_over_smoothly(share):
   later = state.replace(window=np.int32(1), shift=first[-1])
   for gone in (neutral, None):
     back = np.asarray(shift(gone, later))[:, 0, 1]
-    np.testing.assert_allclose(back, share * 0.1 * (7 - np.arange(8)) / 8)
+    want = share * 0.1 * (7 - np.arange(8)) / 8
+    np.testing.assert_allclose(back, want, atol=1e-6)
   assert not np.any(stream.emotion_of_chunk({}, state, None, share, plan))
 
 
