@@ -202,8 +202,8 @@ def test_emotion(tiny_candidate, portraits):
   assert report.tables['summary'].rows['happy']['shows'] == '0 of 2'
   assert report.tables['summary'].title.startswith('0 of 1')
   # Two portraits at three moments: portrait, neutral, happy.
-  height, width = report.sheet.shape[:2]
-  assert height // 6 == width // 3
+  height, width = (side // 160 for side in report.sheet.shape[:2])
+  assert (height, width) == (6, 3)
   args.emotions = ['sad']
   with pytest.raises(InputError, match='sad'):
     emotion.run(args, tiny_candidate, fake_judge.judge)
