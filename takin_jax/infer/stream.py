@@ -206,9 +206,10 @@ def emotion_of_chunk(
   plan: StreamConfig,
 ) -> jax.Array:
   """[chunk, K, 3] of the emotion, going over from the one before."""
-  if not share or 'emotions' not in params:
+  neutral = params.get('emotions', {}).get('neutral')
+  if not share or neutral is None:
     return jnp.zeros((plan.chunk, *state.shift.shape))
-  offset = wish.emotion - params['emotions']['neutral']
+  offset = wish.emotion - neutral
   wanted = share * wish.has_emotion * emotion_shift(offset)
   before = jnp.where(state.window == 0, wanted, state.shift)
   passed = jnp.arange(1.0, plan.chunk + 1) / min(plan.chunk, _FADE)
