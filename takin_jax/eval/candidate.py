@@ -9,6 +9,7 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax.eval.cache import digest
 from takin_jax.infer import loading, output, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
@@ -37,6 +38,14 @@ class Candidate:
   def size_px(self) -> int:
     """Side of the pictures that go in."""
     return self.config.model.get('image_size', _DEFAULT_PX)
+
+  @property
+  def digest(self) -> str:
+    """Changes with any parameter and setting, for caches."""
+    settings = np.frombuffer(repr(self.config.to_dict()).encode(), np.uint8)
+    leaves = jax.tree_util.tree_leaves_with_path(self.params)
+    names = np.frombuffer(repr([path for path, _ in leaves]).encode(), np.uint8)
+    return digest(settings, names, *(np.asarray(x) for _, x in leaves))
 
   @property
   def controls(self) -> Controls:

@@ -9,6 +9,7 @@ import numpy as np
 from takin_jax.data import media, records
 from takin_jax.data.clip_geometry import ClipGeometry, load_geometry
 from takin_jax.data.faces import crop_image, find_crop
+from takin_jax.eval.cache import digest
 
 _PICTURES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp'}
 
@@ -35,6 +36,11 @@ class Clip:
   def images(self, frames: Sequence[int]) -> np.ndarray:
     """[N, size_px, size_px, 3] uint8."""
     return np.stack([self.image(frame) for frame in frames])
+
+  @property
+  def key(self) -> str:
+    """Its name and what it holds, for caches."""
+    return f'{self.id}-{digest(self.geo.frames["x"], self.audio)}'
 
   @property
   def found(self) -> np.ndarray:

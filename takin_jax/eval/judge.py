@@ -4,7 +4,7 @@ In: RGB uint8 pictures. Out: openings, head pose and blendshapes as MediaPipe
 sees them, whatever the model believes to have made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 from typing import Protocol
 
@@ -55,13 +55,13 @@ class Readings:
   def mouth_width(self) -> np.ndarray:
     """[N] distance of the mouth's corners."""
     a, b = (self.landmarks[:, i, :2] for i in _CORNERS)
-    return np.linalg.norm(a - b, axis=-1) / self._height
+    return np.linalg.norm(a - b, axis=-1) / self.face_height
 
   @property
   def yaw(self) -> np.ndarray:
     """[N] how far the nose is right of the middle of the cheeks."""
     x = self.landmarks[..., 0]
-    return (x[:, _NOSE] - x[:, _CHEEKS].mean(-1)) / self._height
+    return (x[:, _NOSE] - x[:, _CHEEKS].mean(-1)) / self.face_height
 
   @property
   def pose_deg(self) -> np.ndarray:
@@ -71,9 +71,30 @@ class Readings:
     return out
 
   @property
-  def _height(self) -> np.ndarray:
+  def face_height(self) -> np.ndarray:
+    """[N] from forehead to chin, in units of the frame."""
     xy = self.landmarks[..., :2]
     return np.linalg.norm(xy[:, _FOREHEAD] - xy[:, _CHIN], axis=-1)
+
+
+def pack(seen: Readings, prefix: str = '') -> dict[str, np.ndarray]:
+  """Readings as flat arrays, for `unpack`."""
+  names = (field.name for field in dataclasses.fields(seen))
+  return {prefix + name: np.asarray(getattr(seen, name)) for name in names}
+
+
+def unpack(arrays: Mapping[str, np.ndarray], prefix: str = '') -> Readings:
+  """The readings that `pack` made flat."""
+  names = (field.name for field in dataclasses.fields(Readings))
+  parts = {name: arrays[prefix + name] for name in names}
+  return Readings(**parts | {'names': tuple(map(str, parts['names']))})
+
+
+def join(parts: Sequence[Readings]) -> Readings:
+  """One after the other."""
+  arrays = ('landmarks', 'pose_matrix', 'blendshapes')
+  joined = (np.concatenate([getattr(p, name) for p in parts]) for name in arrays)
+  return Readings(*joined, parts[0].names)
 
 
 class Judge(Protocol):

@@ -34,6 +34,12 @@ def psnr(a: Images, b: Images) -> np.ndarray:
   return -10 * np.log10(np.maximum(mse, 1e-10))
 
 
+def l1(a: Images, b: Images) -> np.ndarray:
+  """Mean absolute difference of every pair, of colours in [0, 1]: [B]."""
+  difference = a.astype(np.float64) - b.astype(np.float64)
+  return np.abs(difference).mean((1, 2, 3)) / 255
+
+
 def ssim(a: Images, b: Images) -> np.ndarray:
   """Structural similarity of the luma of every pair: [B].
 
