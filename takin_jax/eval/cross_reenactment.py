@@ -5,22 +5,40 @@ the portrait.
 """
 
 import argparse
+import dataclasses
 
 import jax
 import numpy as np
 import tqdm
 
-from takin_jax.data.faces.identity import FaceNet, open_face_net
 from takin_jax.eval import clips as clips_lib
-from takin_jax.eval import metrics
+from takin_jax.eval import face_metrics, metrics, nets
+from takin_jax.eval.cache import Arrays, Cache, digest
 from takin_jax.eval.candidate import Candidate
-from takin_jax.eval.judge import Judge, Readings
+from takin_jax.eval.judge import Judge, Readings, join, pack, unpack
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.infer import output
 from takin_jax.infer.engine import Engine
 
 HELP = "clips drive other people's portraits"
 _SHOWN = (0.25, 0.5, 0.75)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+  """A clip on a portrait.
+
+  Attributes:
+    want: the driving frames' faces.
+    got: the output's.
+    row: its figures.
+    pictures: [1 + 2n, H, H, 3] portrait, then driving frames and outputs.
+  """
+
+  want: Readings
+  got: Readings
+  row: Row
+  pictures: np.ndarray
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   add('--count', type=int, default=5, help='of portraits')
   add('--clip-count', type=int, default=3, help='of clips')
   add('--frames', type=int, default=60, help='per clip, evenly spaced')
-  add('--face-net', metavar='ONNX', help='for CSIM, such as MobileFaceNet')
+  nets.add_arguments(parser, inception=False)
 
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
@@ -43,55 +61,37 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   portraits = clips_lib.load_portraits(
     args.portraits, args.count, engine.size_px, args.names
   )
-  net, why = open_face_net(args.face_net)
-  rows, curves, pictures = {}, [], []
+  seen_by = nets.open_nets(args)
+  settings = {'weights': args.weights, 'frames': args.frames}
+  settings |= seen_by.settings
+  cache = Cache(
+    args.out, command='cross', digest=candidate.digest, settings=settings
+  )
+  pairs = {}
   bar = tqdm.tqdm(total=len(clips) * len(portraits), unit='pair', disable=None)
   for clip in clips:
     driving = clip.images(clip.even(args.frames))
-    want = judge(driving)
+    want = cache(f'{clip.key}-driving', lambda d=driving: pack(judge(d)))
     for name, portrait in portraits.items():
-      made = reenact(engine, portrait, driving, candidate.controls)
-      got = judge(made)
-      row = _moves(want, got)
-      if net is not None:
-        row |= {'csim': _csim(net, judge, portrait, made, got)}
-      rows[f'{clip.id} on {name}'] = row
-      curves.append((want, got))
-      shown = [int(f * len(driving)) for f in _SHOWN]
-      row = [[driving[i], made[i]] for i in shown]
-      pictures.append([portrait, *(image for pair in row for image in pair)])
+
+      def make(driving=driving, portrait=portrait) -> Arrays:
+        made = reenact(engine, portrait, driving, candidate.controls)
+        return _look(portrait, driving, made, judge, seen_by)
+
+      found = cache(f'{clip.key}-{name}-{digest(portrait)}', make)
+      pairs[f'{clip.id} on {name}'] = _pair(unpack(want), found)
       bar.update()
   bar.close()
-  summary = {
-    'mean over pairs': {
-      key: metrics.mean([row[key] for row in rows.values()])
-      for key in next(iter(rows.values()))
-    },
-    'all frames': _pooled(curves),
-  }
-  if net is not None:
-    summary['another portrait'] = {'csim': _stranger(net, judge, portraits)}
   return Report(
     command='cross',
-    settings={
-      'weights': args.weights,
-      'clips': [clip.id for clip in clips],
-      'portraits': list(portraits),
-      'frames': args.frames,
-      'face net': args.face_net and str(args.face_net),
-    },
-    tables={
-      'summary': Table(
-        f'{len(clips)} clips on {len(portraits)} portraits',
-        summary,
-        'Openings by MediaPipe on the output against the driving clip; gain: '
-        'slope, 1 is ideal. All frames: one slope for deviations from the mean '
-        'of each pair. CSIM is to the portrait.',
-      ),
-      'pairs': Table('Pair by pair', rows),
-    },
-    sheet=sheet(pictures, ['portrait', *['driving', 'output'] * len(_SHOWN)]),
-    not_measured={'CSIM': why} if why else {},
+    settings=settings
+    | {'clips': [clip.id for clip in clips], 'portraits': list(portraits)},
+    tables=_tables(pairs, len(clips), _strangers(seen_by, judge, portraits)),
+    sheet=sheet(
+      [pair.pictures for pair in pairs.values()],
+      ['portrait', *['driving', 'output'] * len(_SHOWN)],
+    ),
+    not_measured=seen_by.missing,
   )
 
 
@@ -108,9 +108,39 @@ def reenact(
   return np.stack(list(output.fetch(started)))
 
 
+def _look(
+  portrait: np.ndarray,
+  driving: np.ndarray,
+  made: np.ndarray,
+  judge: Judge,
+  seen_by: nets.Nets,
+) -> Arrays:
+  """Everything that is measured of one pair."""
+  got, rest = judge(made), judge([portrait])
+  out = pack(got)
+  sharp = face_metrics.sharpness(made, got)
+  out['sharpness'] = sharp / face_metrics.sharpness(portrait[None], rest)
+  if seen_by.face is not None:
+    faces = seen_by.face(made, got.landmarks)
+    out['csim'] = faces @ seen_by.face(portrait[None], rest.landmarks)[0]
+  if metrics.lpips_missing() is None:
+    source = np.broadcast_to(portrait, made.shape)
+    out['lpips'] = metrics.lpips(made, source)
+  shown = [int(f * len(driving)) for f in _SHOWN]
+  pictures = [image for i in shown for image in (driving[i], made[i])]
+  return out | {'pictures': np.stack([portrait, *pictures])}
+
+
+def _pair(want: Readings, found: Arrays) -> Pair:
+  got = unpack(found)
+  figures = (k for k in ('csim', 'lpips', 'sharpness') if k in found)
+  row = _moves(want, got) | {k: metrics.mean(found[k]) for k in figures}
+  return Pair(want, got, row, found['pictures'])
+
+
 def _moves(
   want: Readings, got: Readings, clip: np.ndarray | None = None
-) -> dict[str, float]:
+) -> Row:
   out = {}
   for name in ('lips', 'lids', 'yaw'):
     found = metrics.follow(getattr(want, name), getattr(got, name), clip)
@@ -118,37 +148,50 @@ def _moves(
   return out | {'found': float(got.found.mean())}
 
 
-def _pooled(curves: list[tuple[Readings, Readings]]) -> Row:
-  """One correlation and slope for the frames of all pairs."""
+def _tables(
+  pairs: dict[str, Pair], clip_count: int, strangers: Row
+) -> dict[str, Table]:
+  rows = {name: pair.row for name, pair in pairs.items()}
+  want, got = (
+    join([getattr(p, k) for p in pairs.values()]) for k in ('want', 'got')
+  )
+  lengths = [len(pair.want.lips) for pair in pairs.values()]
+  clip = np.repeat(np.arange(len(pairs)), lengths)
+  first = next(iter(rows.values()))
+  still = {'lips_gain': 0.0, 'lids_gain': 0.0, 'yaw_gain': 0.0}
+  copied = {'csim': 1.0, 'lpips': 0.0, 'sharpness': 1.0}
+  summary = {
+    'mean over pairs': {
+      key: metrics.mean([row[key] for row in rows.values()]) for key in first
+    },
+    'all frames': _moves(want, got, clip),
+    'copy of the portrait': still | {k: copied[k] for k in copied if k in first},
+    'driving clips themselves': _moves(want, want, clip),
+  }
+  if strangers:
+    summary['another portrait'] = strangers
+  return {
+    'summary': Table(
+      f'{clip_count} clips on {len(pairs) // clip_count} portraits',
+      summary,
+      'Openings by MediaPipe on the output against the driving clip; gain: '
+      'slope, 1 is ideal. All frames: one slope for deviations from the mean '
+      'of each pair. CSIM, LPIPS and sharpness are to the portrait.',
+    ),
+    'pairs': Table('Pair by pair', rows),
+  }
 
-  def join(part: int) -> Readings:
-    arrays = ('landmarks', 'pose_matrix', 'blendshapes')
-    seen = [pair[part] for pair in curves]
-    return Readings(
-      *(np.concatenate([getattr(s, name) for s in seen]) for name in arrays)
-    )
 
-  lengths = [len(want.lips) for want, _ in curves]
-  clip = np.repeat(np.arange(len(curves)), lengths)
-  return _moves(join(0), join(1), clip)
-
-
-def _csim(
-  net: FaceNet,
-  judge: Judge,
-  portrait: np.ndarray,
-  made: np.ndarray,
-  got: Readings,
-) -> float:
-  rest = net(portrait[None], judge([portrait]).landmarks)
-  return metrics.mean((net(made, got.landmarks) @ rest.T)[:, 0])
-
-
-def _stranger(
-  net: FaceNet, judge: Judge, portraits: dict[str, np.ndarray]
-) -> float:
-  """CSIM between the portraits: what another person would get."""
+def _strangers(
+  seen_by: nets.Nets, judge: Judge, portraits: dict[str, np.ndarray]
+) -> Row:
+  """Figures between different portraits: what another person would get."""
   images = np.stack(list(portraits.values()))
-  faces = net(images, judge(images).landmarks)
-  pairs = np.triu_indices(len(faces), 1)
-  return metrics.mean((faces @ faces.T)[pairs])
+  a, b = np.triu_indices(len(images), 1)
+  out = {}
+  if len(a) and seen_by.face is not None:
+    faces = seen_by.face(images, judge(images).landmarks)
+    out['csim'] = metrics.mean((faces[a] * faces[b]).sum(-1))
+  if len(a) and metrics.lpips_missing() is None:
+    out['lpips'] = metrics.mean(metrics.lpips(images[a], images[b]))
+  return out

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from takin_jax.eval import frechet, metrics, onnx_net
-from takin_jax.eval.identity import FaceNet, open_face_net
+from takin_jax.data.faces.identity import FaceNet, open_face_net
 from takin_jax.eval.judge import Readings
 from takin_jax.eval.syncnet import SyncNet
 
@@ -45,11 +45,14 @@ class Nets:
     return {name: np.asarray(x, np.float32) for name, x in out.items()}
 
 
-def add_arguments(parser: argparse.ArgumentParser, sync: bool = False) -> None:
+def add_arguments(
+  parser: argparse.ArgumentParser, inception: bool = True, sync: bool = False
+) -> None:
   """Options for the user's own networks."""
   add = parser.add_argument
   add('--face-net', metavar='ONNX', help='for CSIM, such as MobileFaceNet')
-  add('--inception', metavar='ONNX', help='for FID, see docs/evaluation.md')
+  if inception:
+    add('--inception', metavar='ONNX', help='for FID, see docs/evaluation.md')
   if sync:
     add(
       '--syncnet',
@@ -63,35 +66,44 @@ def open_nets(args: argparse.Namespace) -> Nets:
   """Opens what the options name."""
   pictures, missing = {}, {}
   if why := metrics.lpips_missing():
-    missing |= {'LPIPS': why, 'Frechet VGG': why}
-  else:
-    pictures['vgg'] = frechet.vgg_features
+    missing['LPIPS'] = why
   face, why = open_face_net(args.face_net)
   if why:
     missing['CSIM'] = why
-  try:
-    if args.inception is None:
-      raise ValueError('give the FID Inception network with --inception')
-    session = onnx_net.open_net(args.inception)
-    pictures['inception'] = frechet.Inception(session)
-  except ValueError as error:
-    missing['FID'] = str(error)
+  files = {'face net': args.face_net}
+  if 'inception' in args:
+    if 'LPIPS' in missing:
+      missing['Frechet VGG'] = missing['LPIPS']
+    else:
+      pictures['vgg'] = frechet.vgg_features
+    files['inception'] = args.inception
+    try:
+      pictures['inception'] = frechet.Inception(_open(args, 'inception'))
+    except ValueError as error:
+      missing['FID'] = str(error)
   sync = None
   if 'syncnet' in args:
+    halves = args.syncnet or (None, None)
+    files |= zip(('syncnet face', 'syncnet audio'), halves, strict=True)
     try:
-      if args.syncnet is None:
-        raise ValueError('give both halves of SyncNet with --syncnet')
-      sync = SyncNet(*map(onnx_net.open_net, args.syncnet))
+      sync = SyncNet(*_open(args, 'syncnet'))
     except ValueError as error:
       missing['LSE-D, LSE-C'] = str(error)
-  files = {'face net': args.face_net, 'inception': args.inception}
-  for name, path in zip(
-    ('syncnet face', 'syncnet audio'),
-    getattr(args, 'syncnet', None) or (),
-    strict=False,
-  ):
-    files[name] = path
   return Nets(pictures, face, sync, missing, _named(files))
+
+
+def _open(args: argparse.Namespace, option: str):
+  """The session or sessions of an option.
+
+  Raises:
+    ValueError: why there are none.
+  """
+  given = getattr(args, option)
+  if given is None:
+    raise ValueError(f'give --{option}, see docs/evaluation.md')
+  if isinstance(given, str):
+    return onnx_net.open_net(given)
+  return [onnx_net.open_net(path) for path in given]
 
 
 def _named(files: dict[str, str | None]) -> dict[str, str]:
