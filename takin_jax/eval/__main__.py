@@ -1,4 +1,4 @@
-"""python -m takin_jax.eval {self,cross,audio,emotion} --out DIR: the figures.
+"""python -m takin_jax.eval {self,cross,audio,probe,emotion} --out DIR: the figures.
 
 Every subcommand writes report.json, report.md and sheet.png into DIR and
 prints the tables. MediaPipe (extra `data`) judges the frames that were made.
@@ -20,6 +20,7 @@ from takin_jax.eval import (
   compare,
   cross_reenactment,
   emotion,
+  probe,
   self_reenactment,
   speech,
 )
@@ -32,6 +33,7 @@ COMMANDS = {
   'self': self_reenactment,
   'cross': cross_reenactment,
   'audio': speech,
+  'probe': probe,
   'emotion': emotion,
 }
 

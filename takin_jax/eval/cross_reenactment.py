@@ -165,7 +165,8 @@ def _tables(
       key: metrics.mean([row[key] for row in rows.values()]) for key in first
     },
     'all frames': _moves(want, got, clip),
-    'copy of the portrait': still | {k: copied[k] for k in copied if k in first},
+    'copy of the portrait': still
+    | {k: copied[k] for k in copied if k in first},
     'driving clips themselves': _moves(want, want, clip),
   }
   if strangers:

@@ -16,7 +16,7 @@ from takin_jax.data import media
 from takin_jax.data.emotions import NEUTRAL, SIGNS, both_sides
 from takin_jax.data.faces import crop_image, find_crop
 from takin_jax.eval import clips as clips_lib
-from takin_jax.eval import metrics
+from takin_jax.eval import confusion, metrics
 from takin_jax.eval.candidate import Candidate, speak
 from takin_jax.eval.judge import Judge, Readings
 from takin_jax.eval.report import Report, Row, Table, sheet
@@ -130,8 +130,13 @@ def minus(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
 
 def shows(emotion: str, change: Mapping[str, float], margin: float) -> bool:
   """Whether at least one sign of an emotion rose by the margin."""
-  signs = SIGNS.get(emotion.split(':')[0], ())
+  signs = SIGNS.get(_name(emotion), ())
   return any(change.get(sign, 0.0) >= margin for sign in signs)
+
+
+def _name(emotion: str) -> str:
+  """`NAME` of `NAME[:scale]`."""
+  return emotion.split(':')[0]
 
 
 def _tables(
@@ -155,7 +160,7 @@ def _tables(
   )
   signs = '; '.join(
     f'{name}: {" or ".join(SIGNS[name])}'
-    for name in (emotion.split(':')[0] for emotion in emotions)
+    for name in map(_name, emotions)
     if name in SIGNS
   )
   return {
@@ -165,6 +170,12 @@ def _tables(
       {name: row(name, everyone) for name in emotions},
       f'Blendshapes by MediaPipe minus those of the neutral output. An emotion '
       f'shows if one of its signs rises by {margin} or more ({signs}).',
+    ),
+    'confusion': confusion.table(
+      changes,
+      emotions,
+      {name: SIGNS[name] for name in map(_name, emotions) if name in SIGNS},
+      margin,
     ),
     'portraits': Table(
       'Portrait by portrait',

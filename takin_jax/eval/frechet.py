@@ -15,12 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from takin_jax.eval import metrics, onnx_net
+from takin_jax.infer.errors import InputError
 from takin_jax.losses import perceptual
 
 _VGG_TAP = 10  # relu5_1
 _INCEPTION_PX, _INCEPTION_DIM = 299, 2048
 
-Features = Callable[[np.ndarray], np.ndarray]
+# Name of the features -> name of the distance.
+NAMES = {'inception': 'fid', 'vgg': 'frechet_vgg'}
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -92,7 +94,7 @@ class Inception:
     """[N, H, W, 3] uint8 -> [N, 2048].
 
     Raises:
-      ValueError: for a network of another kind.
+      InputError: for a network of another kind.
     """
     return np.stack([self._one(image) for image in images])
 
@@ -101,7 +103,7 @@ class Inception:
     x = cv2.resize(image.astype(np.float32), size) / 127.5 - 1
     out = onnx_net.run(self._net, x.transpose(2, 0, 1)[None]).reshape(-1)
     if len(out) != _INCEPTION_DIM:
-      raise ValueError(
+      raise InputError(
         f'The network given with --inception has {len(out)} outputs, FID '
         f'needs the {_INCEPTION_DIM} pooled features: see docs/evaluation.md.'
       )

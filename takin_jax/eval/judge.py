@@ -36,6 +36,11 @@ class Readings:
   blendshapes: np.ndarray
   names: tuple[str, ...] = ()
 
+  def __getitem__(self, frames: slice | np.ndarray) -> 'Readings':
+    """Some of the frames."""
+    arrays = (self.landmarks, self.pose_matrix, self.blendshapes)
+    return Readings(*(x[frames] for x in arrays), self.names)
+
   @property
   def found(self) -> np.ndarray:
     """[N] bool."""
@@ -93,7 +98,9 @@ def unpack(arrays: Mapping[str, np.ndarray], prefix: str = '') -> Readings:
 def join(parts: Sequence[Readings]) -> Readings:
   """One after the other."""
   arrays = ('landmarks', 'pose_matrix', 'blendshapes')
-  joined = (np.concatenate([getattr(p, name) for p in parts]) for name in arrays)
+  joined = (
+    np.concatenate([getattr(p, name) for p in parts]) for name in arrays
+  )
   return Readings(*joined, parts[0].names)
 
 

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from takin_jax.infer.errors import InputError
+
 
 class Session(Protocol):
   """What this project uses of `onnxruntime.InferenceSession`."""
@@ -39,13 +41,13 @@ def run(session: Session, x: np.ndarray) -> np.ndarray:
   """The first output for one float32 input.
 
   Raises:
-    ValueError: if the network wants another input.
+    InputError: if the network wants another input.
   """
   given = session.get_inputs()[0]
   try:
     return np.asarray(session.run(None, {given.name: x.astype(np.float32)})[0])
   except Exception as error:
-    raise ValueError(
+    raise InputError(
       f'A network for input {list(given.shape)} got {list(x.shape)}: '
       f'{str(error).splitlines()[0]}'
     ) from None

@@ -24,7 +24,6 @@ from takin_jax.eval.self_measure import LEAKS, measure
 
 HELP = 'frames of a clip from another frame of the same clip'
 _PICTURE = ('lpips', 'lpips_mouth', 'psnr', 'ssim', 'l1')
-_FRECHET = {'inception': 'fid', 'vgg': 'frechet_vgg'}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,9 +108,7 @@ def _tables(found: list[Arrays], clip_of: np.ndarray) -> dict[str, Table]:
     ),
     'moves_even': Table(
       'The same, evenly spaced frames only',
-      {
-        label: moves(found, way, clip_of, even) for way, label in ROWS.items()
-      },
+      {label: moves(found, way, clip_of, even) for way, label in ROWS.items()},
     ),
     'steadiness': Table(
       'Frames in a row, and two sources for one driving frame',
@@ -132,7 +129,7 @@ def quality(found: list[Arrays], way: str) -> Row:
     faces = (_all(found, f'pairs/{w}/face') for w in (way, 'copy'))
     made, source = (x.astype(np.float64) for x in faces)
     out['csim'] = metrics.mean((made * source).sum(-1))
-  for feature, name in _FRECHET.items():
+  for feature, name in frechet.NAMES.items():
     if f'{prefix}{feature}' in found[0]:
       out[name] = frechet.frechet_distance(
         _all(found, f'pairs/truth/{feature}'), _all(found, prefix + feature)

@@ -2,44 +2,42 @@
 
 The portrait is the clip's most closed mouth, the sound is the clip's own, and
 then silence. What the lips do is compared with what they really did. The
-reference is the same with the sound of another clip, cut or repeated to the
-same length: that must not agree.
+references are the same with the sound of another clip, cut or repeated to the
+same length, which must not agree; the portrait, unmoved; and the real clips.
 """
 
 import argparse
-import dataclasses
 
 import numpy as np
 import tqdm
 
 from takin_jax.eval import clips as clips_lib
-from takin_jax.eval import metrics
+from takin_jax.eval import frechet, metrics, nets
+from takin_jax.eval.cache import Arrays, Cache
 from takin_jax.eval.candidate import Candidate, speak
-from takin_jax.eval.judge import Judge, Readings
+from takin_jax.eval.judge import Judge, Readings, unpack
 from takin_jax.eval.report import Report, Row, Table, sheet
+from takin_jax.eval.takes import (
+  REACH,
+  SETTLE_S,
+  Take,
+  look,
+  mean_curve,
+  summary,
+  take,
+)
+from takin_jax.infer.engine import Engine
 from takin_jax.infer.errors import InputError
-from takin_jax.types import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from takin_jax.types import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 HELP = 'clips made again from their sound'
 SILENCE_S = 1.5
-_SETTLE_S = 0.5  # of the silence, until the mouth must be closed
-_REACH = 10  # frames that the lips may be early or late
-_SHOWN = (0.2, 0.4, 0.6, 0.8)
-
-
-@dataclasses.dataclass(frozen=True)
-class Take:
-  """One output and how it agrees with the real clip.
-
-  Attributes:
-    seen: the output's faces: the clip's frames, then silence if `own`.
-    curve: correlation with the real lips at every lag, see `lag_curve`.
-    row: its figures.
-  """
-
-  seen: Readings
-  curve: np.ndarray
-  row: Row
+ROWS = {
+  'own': 'own sound',
+  'wrong': "another clip's sound",
+  'copy': 'copy of the source',
+  'truth': 'the real clips',
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
   add('--seeds', type=int, default=3, help='takes of every clip')
   add('--emotion', metavar='NAME', help="default: the weights' own")
+  nets.add_arguments(parser, sync=True)
 
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
@@ -56,57 +55,80 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   clips = [clip for clip in clips if clip.speaks]
   if not clips:
     raise InputError(f'No clip in {args.records} has speech; name --clips.')
+  seen_by = nets.open_nets(args)
+  missing = dict(seen_by.missing)
+  ways = dict.fromkeys(ROWS, 1) | {'own': args.seeds, 'wrong': args.seeds}
+  if len(clips) == 1:
+    del ways['wrong']
+    missing[ROWS['wrong']] = 'there is only one clip'
+  settings = {
+    'weights': args.weights,
+    'emotion': args.emotion,
+    'steps': engine.diffusion.sample_steps,
+    'guidance': engine.diffusion.guidance_audio,
+  } | seen_by.settings
+  cache = Cache(
+    args.out, command='audio', digest=candidate.digest, settings=settings
+  )
   emotion = candidate.emotion(args.emotion)
-  own: dict[str, list[Take]] = {}
-  wrong: dict[str, list[Take]] = {}
-  real, pictures = {}, []
-  total = args.seeds * len(clips) * (1 + (len(clips) > 1))
-  bar = tqdm.tqdm(total=total, unit='take', disable=None)
-  for number, clip in enumerate(clips):
-    frames = clip.images(range(len(clip.geo.frames['x'])))
-    real[clip.id] = judge(frames)
-    source = engine.source(clip.image(clip.closed))
-    other = clips[(number + 1) % len(clips)]
-    sounds = {True: own_sound(clip), False: other_sound(clip, other)}
-    for is_own, sound in sounds.items():
-      if not is_own and other is clip:
-        continue
-      for seed in range(args.seeds):
-        made = list(
-          speak(engine, source, sound, candidate.controls, emotion, seed)
-        )
-        takes = (own if is_own else wrong).setdefault(clip.id, [])
-        takes.append(compare(real[clip.id], judge(made), is_own))
-        if is_own and seed == 0:
-          shown = [int(f * len(frames)) for f in _SHOWN]
-          pictures.append([frames[i] for i in shown])
-          pictures.append([made[i] for i in shown])
+  found: dict[str, dict[str, list[Arrays]]] = {way: {} for way in ways}
+  bar = tqdm.tqdm(
+    total=len(clips) * sum(ways.values()), unit='take', disable=None
+  )
+  for clip, other in zip(clips, clips[1:] + clips[:1], strict=True):
+    stage = _Stage(clip, other, engine, candidate, emotion, judge, seen_by)
+    for way, count in ways.items():
+      for seed in range(count):
+        name = f'{clip.key}-{way}{seed}'
+        name += f'-{other.key}' if way == 'wrong' else ''
+        arrays = cache(name, lambda w=way, s=seed, on=stage: on.make(w, s))
+        found[way].setdefault(clip.id, []).append(arrays)
         bar.update()
   bar.close()
-  return Report(
-    command='audio',
-    settings={
-      'weights': args.weights,
-      'clips': [clip.id for clip in clips],
-      'seeds': args.seeds,
-      'emotion': args.emotion,
-      'steps': engine.diffusion.sample_steps,
-      'guidance': engine.diffusion.guidance_audio,
-    },
-    tables=_tables(real, own, wrong),
-    sheet=sheet(pictures, ['real, below: made from the sound']),
-    not_measured={}
-    if wrong
-    else {"another clip's sound": 'there is only one clip'},
-    details={
-      'lags_frames': list(range(-_REACH, _REACH + 1)),
-      'lips_real': {name: seen.lips for name, seen in real.items()},
-      'lips_own': {k: [t.seen.lips for t in v] for k, v in own.items()},
-      'lids_own': {k: [t.seen.lids for t in v] for k, v in own.items()},
-      'pose_deg_own': {k: [t.seen.pose_deg for t in v] for k, v in own.items()},
-      'lag_curves': {k: _mean_curve(v) for k, v in own.items()},
-    },
-  )
+  return _report(args, settings, found, missing)
+
+
+class _Stage:
+  """One clip and what is needed to make it again; decoded when first used."""
+
+  def __init__(
+    self,
+    clip: clips_lib.Clip,
+    other: clips_lib.Clip,
+    engine: Engine,
+    candidate: Candidate,
+    emotion: np.ndarray | None,
+    judge: Judge,
+    seen_by: nets.Nets,
+  ):
+    self._clip, self._other, self._engine = clip, other, engine
+    self._controls, self._emotion = candidate.controls, emotion
+    self._judge, self._nets = judge, seen_by
+    self._frames: np.ndarray | None = None
+
+  def make(self, way: str, seed: int) -> Arrays:
+    """Makes one take and looks at it."""
+    clip, judge = self._clip, self._judge
+    if self._frames is None:
+      self._frames = clip.images(range(len(clip.geo.frames['x'])))
+    real, portrait = self._frames, clip.image(clip.closed)
+    rest = judge([portrait])
+    sound = own_sound(clip)
+    if way == 'truth':
+      made, seen = real, judge(real)
+    elif way == 'copy':
+      made = np.broadcast_to(portrait, real.shape)
+      seen = rest[np.zeros(len(real), int)]
+    else:
+      sound = sound if way == 'own' else other_sound(clip, self._other)
+      source = self._engine.source(portrait)
+      made = list(
+        speak(self._engine, source, sound, self._controls, self._emotion, seed)
+      )
+      seen = judge(made)
+    # Lips that follow another sound are held against the clip's own.
+    heard = own_sound(clip)[: len(real) * SAMPLES_PER_FRAME]
+    return look(made, seen, real, (portrait, rest), heard, self._nets)
 
 
 def own_sound(clip: clips_lib.Clip) -> np.ndarray:
@@ -123,76 +145,84 @@ def other_sound(clip: clips_lib.Clip, other: clips_lib.Clip) -> np.ndarray:
   return np.resize(other.audio, length)
 
 
-def compare(real: Readings, seen: Readings, own: bool) -> Take:
-  """Figures of one take against the real clip of T frames."""
-  count = len(real.lips)
-  curve = metrics.lag_curve(real.lips, seen.lips[:count], _REACH)
-  lips = metrics.follow(real.lips, seen.lips[:count])
-  silent = slice(count + round(_SETTLE_S * FRAME_RATE_HZ), None)
-  row = {
-    'lips_r': lips['r'],
-    'lips_gain': lips['gain'],
-    'head_std_deg': metrics.head_motion(seen.pose_deg),
-    'blinks_per_min': metrics.blinks_per_minute(seen.lids),
-    'open_speech': metrics.mean(seen.lips[:count]),
-    'open_silence': metrics.mean(seen.lips[silent]) if own else float('nan'),
-    'found': float(seen.found.mean()),
+def _report(
+  args: argparse.Namespace,
+  settings: dict,
+  found: dict[str, dict[str, list[Arrays]]],
+  missing: dict[str, str],
+) -> Report:
+  real = {name: unpack(parts[0]) for name, parts in found['truth'].items()}
+  takes = {
+    way: {
+      name: [take(real[name], part, way == 'own') for part in parts]
+      for name, parts in clips.items()
+    }
+    for way, clips in found.items()
   }
-  return Take(seen, curve, row)
+  own = takes['own']
+  pictures = [
+    list(found[way][name][0]['pictures'])
+    for name in real
+    for way in ('truth', 'own')
+  ]
+  return Report(
+    command='audio',
+    settings=settings | {'clips': list(real), 'seeds': args.seeds},
+    tables=_tables(real, takes, _frechet(found)),
+    sheet=sheet(pictures, ['real, below: made from the sound']),
+    not_measured=missing,
+    details={
+      'lags_frames': list(range(-REACH, REACH + 1)),
+      'lips_real': {name: seen.lips for name, seen in real.items()},
+      'lips_own': {k: [t.seen.lips for t in v] for k, v in own.items()},
+      'lids_own': {k: [t.seen.lids for t in v] for k, v in own.items()},
+      'pose_deg_own': {k: [t.seen.pose_deg for t in v] for k, v in own.items()},
+      'lag_curves': {k: mean_curve(v) for k, v in own.items()},
+    },
+  )
 
 
-def _mean_curve(takes: list[Take]) -> np.ndarray:
-  curves = np.array([take.curve for take in takes])
-  return np.array([metrics.mean(column) for column in curves.T])
-
-
-def _summary(takes: list[Take]) -> Row:
-  """Means over takes, and the peak of their mean lag curve."""
-  row = {
-    key: metrics.mean([take.row[key] for take in takes]) for key in takes[0].row
-  }
-  curve = _mean_curve(takes)
-  peak = metrics.peak_lag(curve)
-  at_peak = None if peak is None else float(curve[peak + _REACH])
-  lips = {key: row.pop(key) for key in ('lips_r', 'lips_gain')}
-  return lips | {'offset_frames': peak, 'lips_peak_r': at_peak} | row
+def _frechet(found: dict[str, dict[str, list[Arrays]]]) -> dict[str, Row]:
+  """Frechet distances of every way's first takes to the real pictures."""
+  out: dict[str, Row] = {way: {} for way in found}
+  for feature, name in frechet.NAMES.items():
+    sets = {
+      way: np.concatenate([parts[0][feature] for parts in clips.values()])
+      for way, clips in found.items()
+      if all(feature in parts[0] for parts in clips.values())
+    }
+    for way, features in sets.items():
+      distance = frechet.frechet_distance(sets['truth'], features)
+      out[way] = dict(out[way]) | {name: distance}
+  return out
 
 
 def _tables(
   real: dict[str, Readings],
-  own: dict[str, list[Take]],
-  wrong: dict[str, list[Take]],
+  takes: dict[str, dict[str, list[Take]]],
+  distances: dict[str, Row],
 ) -> dict[str, Table]:
-  def everything(takes: dict[str, list[Take]]) -> Row:
-    return _summary([take for part in takes.values() for take in part])
-
-  rows = {'own sound': everything(own)}
-  if wrong:
-    rows["another clip's sound"] = everything(wrong)
-  truth = {
-    'head_std_deg': [metrics.head_motion(s.pose_deg) for s in real.values()],
-    'blinks_per_min': [
-      metrics.blinks_per_minute(s.lids) for s in real.values()
-    ],
-    'open_speech': [metrics.mean(s.lips) for s in real.values()],
-    'open_silence': [float(np.nanmin(s.lips)) for s in real.values()],
-  }
-  rows['the real clips'] = {k: metrics.mean(v) for k, v in truth.items()}
-  clips = {}
-  for name, takes in own.items():
-    row = _summary(takes)
-    if name in wrong:
-      row['r, other sound'] = _summary(wrong[name])['lips_r']
-    clips[name] = row
+  rows = {}
+  for way, by_clip in takes.items():
+    row = summary([take for part in by_clip.values() for take in part])
+    if way == 'truth':
+      shut = [float(np.nanmin(seen.lips)) for seen in real.values()]
+      row['open_silence'] = metrics.mean(shut)
+    rows[ROWS[way]] = row | distances[way]
+  clips = {name: summary(part) for name, part in takes['own'].items()}
+  for name, part in takes.get('wrong', {}).items():
+    clips[name]['r, other sound'] = summary(part)['lips_r']
+  count = len(next(iter(takes['own'].values())))
   return {
     'summary': Table(
-      f'{len(own)} clips, {len(next(iter(own.values())))} takes of each',
+      f'{len(real)} clips, {count} takes of each',
       rows,
       'Lip opening by MediaPipe on the output against the real clip, frame by '
       'frame; a peak at a positive offset means late lips (25 frames are one '
-      f'second). Silence: the last {SILENCE_S - _SETTLE_S:.0f} s of '
+      f'second). Silence: the last {SILENCE_S - SETTLE_S:.0f} s of '
       f'{SILENCE_S} s without sound; for the real clips their most closed '
-      'mouth.',
+      'mouth. Pictures: every fifth frame, against the real one at that time; '
+      'CSIM and sharpness to the portrait. Frechet distances: first takes.',
     ),
     'clips': Table('Clip by clip', clips),
   }

@@ -103,7 +103,9 @@ def face_crops(images: Sequence[np.ndarray], seen: Readings) -> np.ndarray:
   """
   xy = seen.landmarks[..., :2] * len(images[0])
   low, high = xy.min(1), xy.max(1)
-  boxes = np.concatenate([(low + high) / 2, (high - low).max(-1)[:, None] / 2], 1)
+  boxes = np.concatenate(
+    [(low + high) / 2, (high - low).max(-1)[:, None] / 2], 1
+  )
   known = np.flatnonzero(seen.found)
   before = np.searchsorted(known, np.arange(len(boxes)), 'right') - 1
   boxes = boxes[known[np.maximum(before, 0)]]
