@@ -1,8 +1,9 @@
-"""python -m takin_jax.eval {self,cross,audio,probe,emotion} --out DIR: the figures.
+"""python -m takin_jax.eval COMMAND --out DIR: the figures of some weights.
 
 Every subcommand writes report.json, report.md and sheet.png into DIR and
 prints the tables. MediaPipe (extra `data`) judges the frames that were made.
-`compare DIR...` prints the figures of reports or training runs side by side.
+`compare DIR...` prints the figures of reports, training runs or weights side by
+side. What was measured stays in DIR/cache: a run that was stopped goes on.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from takin_jax.eval import (
   compare,
   cross_reenactment,
   emotion,
+  paper,
   probe,
   self_reenactment,
   speech,
@@ -47,47 +49,81 @@ def _parser() -> argparse.ArgumentParser:
     sub = commands.add_parser(
       name, help=module.HELP, description=module.__doc__
     )
-    add = sub.add_argument
-    add('--weights', default='nano', metavar='NAME|DIR')
-    add('--out', required=True, metavar='DIR')
-    add('--landmarker', metavar='FILE', help='face_landmarker.task')
-    add('--device', default='auto', help='auto, cpu, gpu, tpu or e.g. gpu:1')
-    if name != 'emotion':
-      add('--records', required=True, metavar='DIR')
-      add('--split', default='val', help='whose clips')
-      add('--clips', nargs='+', metavar='ID', help='only these')
+    sub.add_argument('--weights', default='nano', metavar='NAME|DIR')
+    _add_shared(sub, required=True, records=name != 'emotion')
     module.add_arguments(sub)
   sub = commands.add_parser(
     'compare', help=compare.HELP, description=compare.__doc__
   )
-  sub.add_argument('folders', nargs='+', metavar='DIR')
+  sub.add_argument('folders', nargs='+', metavar='DIR|WEIGHTS')
+  sub.add_argument(
+    '--table', type=int, choices=paper.TABLES, help='as in the paper'
+  )
+  _add_shared(sub, required=False, records=True)
+  self_reenactment.add_arguments(sub)
   return parser
+
+
+def _add_shared(
+  sub: argparse.ArgumentParser, required: bool, records: bool
+) -> None:
+  add = sub.add_argument
+  add('--out', required=required, metavar='DIR')
+  add('--landmarker', metavar='FILE', help='face_landmarker.task')
+  add('--device', default='auto', help='auto, cpu, gpu, tpu or e.g. gpu:1')
+  if records:
+    add('--records', required=required, metavar='DIR')
+    add('--split', default='val', help='whose clips')
+    add('--clips', nargs='+', metavar='ID', help='only these')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
   try:
-    if args.command == 'compare':
-      print(compare.compare(args.folders))
-      return 0
-    if args.landmarker:  # portraits are cropped with it, too
-      os.environ[MODEL_ENV] = args.landmarker
-    with landmarker(args.landmarker) as net:
-      try:
-        Path(args.out).mkdir(parents=True, exist_ok=True)
-      except OSError as error:
-        raise InputError(f'{args.out} cannot be made: {error}.') from None
-      compilation.enable_cache()
-      candidate = open_candidate(args.weights, args.device)
-      judge = LandmarkJudge(net)
-      report = COMMANDS[args.command].run(args, candidate, judge)
+    print(_compared(args) if args.command == 'compare' else _measured(args))
   except (InputError, MediaError, RecordsError, WeightsError) as error:
     print(f'takin_jax.eval: {error}', file=sys.stderr)
     return 2
-  report.write(args.out)
-  print(report.markdown())
   return 0
+
+
+def _measured(args: argparse.Namespace) -> str:
+  """Writes a report and returns it as Markdown."""
+  if args.landmarker:  # portraits are cropped with it, too
+    os.environ[MODEL_ENV] = args.landmarker
+  with landmarker(args.landmarker) as net:
+    try:
+      Path(args.out).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+      raise InputError(f'{args.out} cannot be made: {error}.') from None
+    compilation.enable_cache()
+    candidate = open_candidate(args.weights, args.device)
+    judge = LandmarkJudge(net)
+    report = COMMANDS[args.command].run(args, candidate, judge)
+  report.write(args.out)
+  return report.markdown()
+
+
+def _compared(args: argparse.Namespace) -> str:
+  """Measures what is not measured yet, and returns one table."""
+  folders = []
+  for folder in args.folders:
+    if compare.is_weights(folder):
+      if args.out is None or args.records is None:
+        raise InputError(
+          f'{folder} is weights: give --records and --out to measure them.'
+        )
+      out = Path(args.out) / Path(folder).name
+      if str(out) in folders:
+        raise InputError(f'Two weights are named {out.name}: rename one.')
+      given = {'command': 'self', 'weights': folder, 'out': str(out)}
+      _measured(argparse.Namespace(**vars(args) | given))
+      folder = str(out)
+    folders.append(folder)
+  if args.table is None:
+    return compare.compare(folders)
+  return paper.paper_table(args.table, folders)
 
 
 if __name__ == '__main__':

@@ -1,18 +1,29 @@
 """`compare`: figures of several folders side by side.
 
-A folder is a training run (its last evaluation, from `metrics.jsonl`) or a
-report of this program (the first row of each table in `report.json`).
+A folder is a training run (its last evaluation, from `metrics.jsonl`), a
+report of this program (the first row of each table in `report.json`), or
+weights, which are then measured with `self` into OUT/NAME. With `--table 4` the
+columns are those of the ablations in the paper, see `paper`.
 """
 
 from collections.abc import Sequence
 import json
 from pathlib import Path
 
+from takin_jax import weights
 from takin_jax.eval.report import Table, markdown_table
 from takin_jax.infer.errors import InputError
 
 HELP = 'figures of runs and reports side by side'
 _PREFIX = 'eval/'
+
+
+def is_weights(folder: str) -> bool:
+  """Whether this is weights that have to be measured first."""
+  return folder in weights.known() or (
+    (Path(folder) / weights.PARAMS_FILE).is_file()
+    and not any((Path(folder) / name).is_file() for name, _ in _SOURCES)
+  )
 
 
 def compare(folders: Sequence[str]) -> str:
@@ -29,7 +40,7 @@ def compare(folders: Sequence[str]) -> str:
 
 
 def _figures(folder: Path) -> dict[str, float | int | str | None]:
-  for name, read in (('metrics.jsonl', _of_run), ('report.json', _of_report)):
+  for name, read in _SOURCES:
     if (folder / name).is_file():
       try:
         figures = read((folder / name).read_text(encoding='utf-8'))
@@ -69,3 +80,6 @@ def _of_report(text: str) -> dict[str, float]:
     for row in list(table['rows'].values())[:1]:
       found = row | found
   return found
+
+
+_SOURCES = (('metrics.jsonl', _of_run), ('report.json', _of_report))
