@@ -119,7 +119,8 @@ def _look(
   got, rest = judge(made), judge([portrait])
   out = pack(got)
   sharp = face_metrics.sharpness(made, got)
-  out['sharpness'] = sharp / face_metrics.sharpness(portrait[None], rest)
+  rest_sharp = face_metrics.sharpness(portrait[None], rest)
+  out['sharpness'] = metrics.ratio(sharp, rest_sharp)
   if seen_by.face is not None:
     faces = seen_by.face(made, got.landmarks)
     out['csim'] = faces @ seen_by.face(portrait[None], rest.landmarks)[0]

@@ -132,7 +132,7 @@ def within_clip(values: np.ndarray, clip: np.ndarray) -> np.ndarray:
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
   """Pearson's r of two curves, over the frames where both are known."""
   known = np.isfinite(a) & np.isfinite(b)
-  a, b = a[known], b[known]
+  a, b = (x[known].astype(np.float64) for x in (a, b))
   if len(a) < 3:
     return float('nan')
   a, b = a - a.mean(), b - b.mean()
@@ -216,6 +216,11 @@ def head_motion(pose_deg: np.ndarray) -> float:
   """
   known = pose_deg[np.isfinite(pose_deg).all(-1)]
   return float(known.std(0).mean()) if len(known) else float('nan')
+
+
+def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  """a / b; NaN where b is 0."""
+  return np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b != 0)
 
 
 def mean(values: np.ndarray | list[float]) -> float:

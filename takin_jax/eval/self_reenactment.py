@@ -139,7 +139,7 @@ def quality(found: list[Arrays], way: str) -> Row:
   return out | {
     'akd': metrics.mean(face_metrics.keypoint_distance(want, got)),
     'apd': metrics.mean(face_metrics.pose_distance(want, got)),
-    'sharpness': metrics.mean(sharp / source),
+    'sharpness': metrics.mean(metrics.ratio(sharp, source)),
     'found': float(got.found.mean()),
   }
 
@@ -169,7 +169,7 @@ def steadiness(found: list[Arrays], way: str) -> Row:
     return metrics.mean([face_metrics.jitter(part) for part in parts])
 
   made, real = jitter(way), jitter('truth')
-  out = {'jitter': made, 'jitter_ratio': made / real if real else float('nan')}
+  out = {'jitter': made, 'jitter_ratio': float(metrics.ratio(made, real))}
   for what in LEAKS:
     changes = []
     for w in ('copy', way):

@@ -16,7 +16,7 @@ from takin_jax.types import SAMPLES_PER_FRAME
 
 _BANDS = 40
 _CONTEXT = 5  # frames of sound on either side
-_RIDGE = 0.1  # of the number of frames, for features of unit variance
+_RIDGE = 1.0  # of the number of frames, for features of unit variance
 _MIN_FRAMES = 50
 
 

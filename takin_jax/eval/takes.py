@@ -62,7 +62,8 @@ def look(
     out['lpips'] = metrics.lpips(pictures, truth)
   portrait, face = rest
   sharp = face_metrics.sharpness(portrait[None], face)
-  out['sharpness'] = face_metrics.sharpness(pictures, faces) / sharp
+  made_sharp = face_metrics.sharpness(pictures, faces)
+  out['sharpness'] = metrics.ratio(made_sharp, sharp)
   if nets.face is not None:
     own = nets.face(portrait[None], face.landmarks)[0]
     out['csim'] = out.pop('face').astype(np.float64) @ own
@@ -95,9 +96,7 @@ def compare(real: Readings, seen: Readings, own: bool) -> Take:
     'lips_gain': lips['gain'],
     'head_std_deg': metrics.head_motion(seen.pose_deg),
     'blinks_per_min': metrics.blinks_per_minute(seen.lids),
-    'jitter_ratio': face_metrics.jitter(made) / steady
-    if steady
-    else float('nan'),
+    'jitter_ratio': float(metrics.ratio(face_metrics.jitter(made), steady)),
     'open_speech': metrics.mean(made.lips),
     'open_silence': metrics.mean(seen.lips[silent]) if own else float('nan'),
     'found': float(seen.found.mean()),

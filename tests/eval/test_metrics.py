@@ -136,6 +136,23 @@ def test_head_motion():
   assert np.isfinite(metrics.head_motion(pose))
 
 
+def test_a_still_face_follows_nothing_in_single_precision_either():
+  still = np.full(30, 0.0123, np.float32)
+  rng = np.random.default_rng(4)
+  assert np.isnan(metrics.lag_curve(rng.normal(size=30), still, 5)).all()
+
+
+def test_l1(images):
+  a, b = images
+  wanted = np.abs(a.astype(int) - b.astype(int)).reshape(3, -1).mean(1) / 255
+  np.testing.assert_allclose(metrics.l1(a, b), wanted)
+
+
+def test_ratio():
+  found = metrics.ratio(np.array([1.0, 2.0]), np.array([4.0, 0.0]))
+  assert found[0] == 0.25 and np.isnan(found[1])
+
+
 def test_mean_of_what_is_known():
   assert metrics.mean([1, np.nan, 3]) == 2
   assert np.isnan(metrics.mean([np.nan]))

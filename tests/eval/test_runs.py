@@ -1,6 +1,7 @@
 """Every subcommand with tiny weights, made-up clips and a made-up judge."""
 
 import argparse
+import wave
 
 import cv2
 import numpy as np
@@ -16,8 +17,13 @@ from takin_jax.eval import (
   cross_reenactment,
   emotion,
   judge,
+  nets,
+  probe,
+  self_frames,
+  self_measure,
   self_reenactment,
   speech,
+  takes,
 )
 from takin_jax.infer.errors import InputError
 from tests.data.fake_records import FRAMES, write_clip
@@ -65,7 +71,7 @@ def options(module, *given, **more):
   parser = argparse.ArgumentParser()
   module.add_arguments(parser)
   args = parser.parse_args([str(x) for x in given])
-  shared = dict(weights='tiny', split='val', clips=None)
+  shared = dict(weights='tiny', split='val', clips=None, out=None)
   for key, value in {**shared, **more}.items():
     setattr(args, key, value)
   return args
@@ -98,39 +104,83 @@ def test_portraits(portraits):
   assert list(clips.load_portraits(portraits, 2, 64, ['q.jpg'])) == ['q.jpg']
 
 
-def test_judged_frames(records):
-  found = clips.load(records, 64, 'val')
-  frames = self_reenactment.judged_frames(found, 4)
-  for number, clip in enumerate(found):
-    here = frames['clip'] == number
-    assert clip.closed not in frames['frame'][here]
-    assert clip.extreme('lids', np.argmin) in frames['frame'][here]
-    assert frames['even'][here].sum() in (3, 4)
+def test_frames_of_self(records):
+  b, c, _ = clips.load(records, 64, 'val')
+  frames = self_frames.judged_frames(b, 4)
+  assert b.closed not in frames['frame']
+  assert b.extreme('lids', np.argmin) in frames['frame']
+  assert frames['even'].sum() in (3, 4)
+  row = self_frames.consecutive_frames(c, 6)['frame']
+  assert list(row) == list(range(row[0], row[0] + 6)) and row[0] == 8
+  leak = self_frames.leak_pairs(b, 'lids')
+  driving = leak['frame'].reshape(2, -1)
+  np.testing.assert_array_equal(*driving)
+  ends = [b.extreme('lids', pick) for pick in (np.argmax, np.argmin)]
+  assert not set(ends) & set(driving[0])
+  for half, end in zip(np.split(leak['source'], 2), ends, strict=True):
+    assert (half == b.image(end)).all()
 
 
-def test_self(tiny_candidate, records, tmp_path):
-  args = options(self_reenactment, '--frames', 3, records=records)
+def test_self(tiny_candidate, records, tmp_path, monkeypatch):
+  args = options(
+    self_reenactment,
+    *('--frames', 3, '--run', 5),
+    records=records,
+    out=tmp_path,
+  )
   report = self_reenactment.run(args, tiny_candidate, fake_judge.judge)
-  pairs, moves = report.tables['pairs'].rows, report.tables['moves'].rows
-  assert list(pairs) == list(self_reenactment.ROWS.values())
-  for row in pairs.values():  # mouths are too small for LPIPS here
-    assert np.isfinite([row['psnr'], row['ssim']]).all()
-  assert np.isnan(moves['copy of the source']['lids_r'])
+  tables = {name: table.rows for name, table in report.tables.items()}
+  assert list(tables['pairs']) == list(self_reenactment.ROWS.values())
+  for row in tables['pairs'].values():  # mouths are too small for LPIPS here
+    assert np.isfinite([row['psnr'], row['ssim'], row['l1']]).all()
+  assert np.isnan(tables['moves']['copy of the source']['lids_r'])
+  truth = tables['pairs']['ground truth itself']
+  assert truth['psnr'] == 100 and truth['ssim'] == pytest.approx(1)
+  assert truth['l1'] == truth['akd'] == truth['apd'] == 0
+  truth = tables['moves']['ground truth itself']
+  assert truth['lips_r'] == pytest.approx(1)
+  assert truth['lips_gain'] == pytest.approx(1)
+  steady = tables['steadiness']
+  assert steady['copy of the source']['leak_lips'] == pytest.approx(1)
+  assert steady['ground truth itself']['leak_lips'] == pytest.approx(0)
+  assert steady['copy of the source']['jitter'] == 0
+  assert {'CSIM', 'FID'} <= set(report.not_measured)
   report.write(tmp_path)
   assert 'PSNR' in (tmp_path / 'report.md').read_text()
 
+  def again(*_):
+    raise AssertionError('this clip was measured already')
 
-def test_copying_the_driving_frame_is_perfect(records):
-  """The figures know what perfect means."""
-  frames = self_reenactment.judged_frames(clips.load(records, 64, 'val'), 6)
-  rng = np.random.default_rng(0)
-  seen = fake_judge.readings(rng.uniform(size=len(frames['clip'])))
-  every = np.ones(len(frames['clip']), bool)
-  moves = self_reenactment._moves(seen, seen, frames['clip'], every)
-  assert moves['lips_r'] == pytest.approx(1)
-  assert moves['lips_gain'] == pytest.approx(1)
-  quality = self_reenactment._quality(frames, frames['driving'])
-  assert quality['psnr'] == 100 and quality['ssim'] == pytest.approx(1)
+  monkeypatch.setattr(self_reenactment, 'measure', again)
+  resumed = self_reenactment.run(args, tiny_candidate, fake_judge.judge)
+  assert resumed.markdown() == report.markdown()
+  args.frames = 2
+  with pytest.raises(AssertionError, match='already'):
+    self_reenactment.run(args, tiny_candidate, fake_judge.judge)
+
+
+def test_perfect_frames_have_perfect_figures(records):
+  """Made from one clip as if the weights were perfect."""
+  clip = clips.load(records, 64, 'val')[0]
+
+  class Face:
+    def __call__(self, images, landmarks):
+      return np.tile([0.6, 0.8], (len(images), 1))
+
+  found = self_measure.measure(
+    clip,
+    lambda way, pairs: pairs['source' if way == 'copy' else 'driving'],
+    fake_judge.judge,
+    nets.Nets({'vgg': lambda x: x.mean((1, 2))}, face=Face()),
+    count=4,
+    consecutive=5,
+  )
+  row = self_reenactment.quality([found], 'own')
+  assert row['psnr'] == 100 and row['akd'] == 0
+  assert row['csim'] == pytest.approx(1)
+  assert row['frechet_vgg'] == pytest.approx(0, abs=1e-6)
+  assert self_reenactment.quality([found], 'copy')['frechet_vgg'] > 0
+  assert self_reenactment.steadiness([found], 'own')['jitter_ratio'] == 1
 
 
 def test_cross(tiny_candidate, records, portraits):
@@ -144,6 +194,9 @@ def test_cross(tiny_candidate, records, portraits):
   rows = report.tables['pairs'].rows
   assert len(rows) == 4
   assert 'CSIM' in report.not_measured
+  summary = report.tables['summary'].rows
+  assert summary['driving clips themselves']['lips_gain'] == pytest.approx(1)
+  assert summary['copy of the portrait']['lips_gain'] == 0
   mean = report.tables['summary'].rows['mean over pairs']
   wanted = np.mean([row['lips_gain'] for row in rows.values()])
   assert mean['lips_gain'] == pytest.approx(wanted, nan_ok=True)
@@ -167,13 +220,83 @@ def test_audio(tiny_candidate, records):
   report = speech.run(args, tiny_candidate, fake_judge.judge)
   assert report.settings['clips'] == ['b', 'c']
   rows = report.tables['summary'].rows
-  assert set(rows) == {'own sound', "another clip's sound", 'the real clips'}
+  assert list(rows) == list(speech.ROWS.values())
+  truth, still = rows['the real clips'], rows['copy of the source']
+  assert truth['lips_r'] == pytest.approx(1) and truth['l1'] == 0
+  assert truth['jitter_ratio'] == 1
+  assert np.isnan(still['lips_r']) and abs(still['lips_gain']) < 1e-9
+  assert still['offset_frames'] is None
+  assert still['l1'] > 0
   lips = report.details['lips_own']['c'][0]
   assert len(lips) == 20 + speech.SILENCE_S * 25 + 0.5
-  assert not report.not_measured
+  assert set(report.not_measured) == {'CSIM', 'FID', 'LSE-D, LSE-C'}
   args.clips = ['d']
   with pytest.raises(InputError, match='speech'):
     speech.run(args, tiny_candidate, fake_judge.judge)
+
+
+def test_sync_is_measured_on_the_clips_own_sound(records, tiny_candidate):
+  """As many pictures, and no silence at the end."""
+  b, c, _ = clips.load(records, 64, 'val')
+  heard = []
+
+  def sync(images, seen, sound):
+    heard.append((len(images), sound))
+    return {'lse_d': 7.0}
+
+  stage = speech._Stage(
+    *(b, c, None, tiny_candidate, None, fake_judge.judge),
+    nets.Nets({}, sync=sync),
+  )
+  for way in ('truth', 'copy'):
+    assert stage.make(way, 0)['lse_d'] == 7
+  for count, sound in heard:
+    assert count == FRAMES
+    np.testing.assert_array_equal(sound, b.audio)
+
+
+def test_probe(tiny_candidate, records, portraits, tmp_path):
+  for name, seed in (('one', 0), ('two', 1)):
+    rng = np.random.default_rng(seed)
+    sound = (3000 * rng.normal(size=16000)).astype(np.int16)
+    with wave.open(str(tmp_path / f'{name}.wav'), 'wb') as file:
+      file.setparams((1, 2, 16000, 0, 'NONE', ''))
+      file.writeframes(sound.tobytes())
+  write_clip(tmp_path, 't', 'tom', frames=80, seed=5, speech=True)
+  for name in 'bc':
+    write_clip(tmp_path, name, name, split='val', seed=6, speech=True)
+  args = options(
+    probe,
+    *('--portraits', portraits, '--count', 2, '--seconds', 0.8),
+    *('--speech', tmp_path / 'one.wav', tmp_path / 'two.wav'),
+    records=str(tmp_path),
+    out=tmp_path,
+  )
+  report = probe.run(args, tiny_candidate, fake_judge.judge)
+  rows = report.tables['summary'].rows
+  assert list(rows) == [
+    *('all', 'one', 'two', 'copy of the portrait', 'real clips, own sound')
+  ]
+  assert np.isfinite(
+    [rows['all'][k] for k in ('probe_r', 'probe_wrong_r')]
+  ).all()
+  assert list(report.tables['portraits'].rows) == ['p.png', 'r.png']
+  assert report.markdown() == (
+    probe.run(args, tiny_candidate, None).markdown()  # nothing to be judged
+  )
+  args.records = records
+  with pytest.raises(InputError, match='at least 50 frames'):
+    probe.run(args, tiny_candidate, fake_judge.judge)
+
+
+def test_lips_that_follow_the_probe():
+  rng = np.random.default_rng(0)
+  guess, other = rng.normal(size=(2, 100))
+  row = probe._row([(guess, 0.1 * guess, other), (guess, 0.3 * guess, other)])
+  assert row['probe_r'] == pytest.approx(1) and row['offset_frames'] == 0
+  assert row['lips_std'] == pytest.approx(0.2 * guess.std())
+  wanted = np.corrcoef(guess, other)[0, 1]
+  assert row['probe_wrong_r'] == pytest.approx(wanted)
 
 
 def test_late_lips_are_noticed():
@@ -181,11 +304,11 @@ def test_late_lips_are_noticed():
   lips = 0.05 * np.convolve(rng.uniform(size=104), np.ones(3) / 3, 'valid')
   late = np.r_[lips[0], lips[0], lips[:-2], np.full(38, 0.003)]
   real = fake_judge.readings(lips)
-  take = speech.compare(real, fake_judge.readings(0.5 * late), own=True)
-  assert speech._summary([take])['offset_frames'] == 2
-  assert speech._summary([take])['lips_peak_r'] == pytest.approx(1, abs=0.01)
+  take = takes.compare(real, fake_judge.readings(0.5 * late), own=True)
+  assert takes.summary([take])['offset_frames'] == 2
+  assert takes.summary([take])['lips_peak_r'] == pytest.approx(1, abs=0.01)
   assert take.row['open_silence'] == pytest.approx(0.0015)
-  take = speech.compare(real, fake_judge.readings(0.5 * lips), own=False)
+  take = takes.compare(real, fake_judge.readings(0.5 * lips), own=False)
   assert take.row['lips_r'] == pytest.approx(1)
   assert take.row['lips_gain'] == pytest.approx(0.5)
 
@@ -204,6 +327,8 @@ def test_emotion(tiny_candidate, portraits):
   # Two portraits at three moments: portrait, neutral, happy.
   height, width = (side // 160 for side in report.sheet.shape[:2])
   assert (height, width) == (6, 3)
+  confused = report.tables['confusion'].rows
+  assert confused == {'happy': {'happy': '0', 'none': '2'}}
   args.emotions = ['sad']
   with pytest.raises(InputError, match='sad'):
     emotion.run(args, tiny_candidate, fake_judge.judge)
