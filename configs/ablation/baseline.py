@@ -1,11 +1,13 @@
 """Stage 1 of the nano model with the paper's losses, to compare runs with.
 
-  for V in baseline no_canonical no_landmark; do
+  for V in baseline no_canonical no_landmark neither; do
     python train.py --config=configs/ablation/$V.py --workdir=runs/$V \
       --config.data.records=records
+    python -m takin_jax.train.export runs/$V --out weights/$V
   done
-  python -m takin_jax.eval compare runs/baseline runs/no_canonical \
-    runs/no_landmark
+  python -m takin_jax.eval compare weights/baseline weights/no_canonical \
+    weights/no_landmark weights/neither --table 4 --records records \
+    --out report/ablation
 
 The terms that only the nano recipe has, which also read landmarks, are off;
 keypoints are the extractor's own from the first step. The weights are not

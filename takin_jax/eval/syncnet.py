@@ -16,7 +16,8 @@ from scipy.ndimage import median_filter
 
 from takin_jax.eval import onnx_net
 from takin_jax.eval.judge import Readings
-from takin_jax.eval.mfcc import COEFFICIENTS, mfcc
+from takin_jax.eval.mfcc import mfcc
+from takin_jax.types import SAMPLES_PER_FRAME
 
 _SIDE_PX, _FRAMES, _STEPS = 224, 5, 20  # of one look: 0.2 s
 _STEPS_PER_FRAME = 4
@@ -50,16 +51,13 @@ class SyncNet:
     Returns:
       See `sync_error`; NaN if a face is nowhere found or all is too short.
     """
-    spectrum = mfcc(sound)
-    count = min(len(images), len(spectrum) // _STEPS_PER_FRAME) - _FRAMES
+    count = min(len(images), len(sound) // SAMPLES_PER_FRAME) - _FRAMES
     if count < 1 or not seen.found.any():
       return dict.fromkeys(('lse_d', 'lse_c', 'lse_offset'), float('nan'))
-    crops = face_crops(images, seen)
+    crops, spectrum = face_crops(images, seen), mfcc(sound)
     looks = [crops[:, i : i + _FRAMES] for i in range(count)]
     starts = range(0, count * _STEPS_PER_FRAME, _STEPS_PER_FRAME)
     hears = [spectrum[i : i + _STEPS].T[None] for i in starts]
-    hears = [x for x in hears if x.shape == (1, COEFFICIENTS, _STEPS)]
-    looks = looks[: len(hears)]
     face, audio = (
       np.stack([onnx_net.run(net, x[None]).reshape(-1) for x in inputs])
       for net, inputs in ((self._face, looks), (self._audio, hears))

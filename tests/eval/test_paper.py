@@ -1,7 +1,5 @@
 import json
 
-import pytest
-
 from takin_jax.eval import __main__ as command
 from takin_jax.eval import compare, paper
 from tests.infer import tiny
