@@ -52,12 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   """Makes the takes and measures them."""
-  engine = candidate.engine(video=False)
   probe, trained_on, real = _probe(args)
   sounds = _sounds(args)
   portraits = clips_lib.load_portraits(
-    args.portraits, args.count, engine.size_px, args.names
+    args.portraits, args.count, candidate.size_px, args.names
   )
+  engine = candidate.engine(video=False)
   emotion = candidate.emotion(args.emotion)
   settings = {'weights': args.weights, 'emotion': args.emotion}
   cache = Cache(

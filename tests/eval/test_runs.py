@@ -262,7 +262,8 @@ def test_probe(tiny_candidate, records, portraits, tmp_path):
     with wave.open(str(tmp_path / f'{name}.wav'), 'wb') as file:
       file.setparams((1, 2, 16000, 0, 'NONE', ''))
       file.writeframes(sound.tobytes())
-  write_clip(tmp_path, 't', 'tom', frames=80, seed=5, speech=True)
+  for name in 'tu':
+    write_clip(tmp_path, name, name, frames=40, seed=5, speech=True)
   for name in 'bc':
     write_clip(tmp_path, name, name, split='val', seed=6, speech=True)
   args = options(
@@ -281,9 +282,6 @@ def test_probe(tiny_candidate, records, portraits, tmp_path):
     [rows['all'][k] for k in ('probe_r', 'probe_wrong_r')]
   ).all()
   assert list(report.tables['portraits'].rows) == ['p.png', 'r.png']
-  assert report.markdown() == (
-    probe.run(args, tiny_candidate, None).markdown()  # nothing to be judged
-  )
   args.records = records
   with pytest.raises(InputError, match='at least 50 frames'):
     probe.run(args, tiny_candidate, fake_judge.judge)
