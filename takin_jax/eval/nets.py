@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from takin_jax.eval import frechet, metrics, onnx_net
 from takin_jax.data.faces.identity import FaceNet, open_face_net
+from takin_jax.eval import frechet, metrics, onnx_net
 from takin_jax.eval.judge import Readings
 from takin_jax.eval.syncnet import SyncNet
 
