@@ -1,8 +1,9 @@
 """A yardstick for lips without a real video: lip opening guessed from sound.
 
 In: sound. Out: how open lips should be, frame by frame, up to scale and offset.
-It is fitted to real clips, knows nothing of the weights under test, and is the
-simplest thing that works: ridge regression on mel energies around the frame.
+It is fitted to real clips and knows nothing of the weights under test: ridge
+regression on mel energies around the frame. `takin_jax.data.lip_probe`, which
+preparing data uses, is coarser: it hears less, and needs no clips to be there.
 """
 
 from collections.abc import Sequence
