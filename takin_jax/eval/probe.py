@@ -16,7 +16,7 @@ import tqdm
 from takin_jax.data import media
 from takin_jax.eval import clips as clips_lib
 from takin_jax.eval import metrics
-from takin_jax.eval.cache import Cache, digest
+from takin_jax.eval.cache import Arrays, Cache, digest
 from takin_jax.eval.candidate import Candidate, speak
 from takin_jax.eval.judge import Judge, pack, unpack
 from takin_jax.eval.report import Report, Row, Table, sheet
@@ -26,7 +26,7 @@ from takin_jax.types import SAMPLE_RATE_HZ
 
 HELP = 'portraits say speech without a video, judged by a speech probe'
 _REACH = 10  # frames that the lips may be early or late
-_SHOWN = (0.2, 0.4, 0.6, 0.8)
+_SHOWN = 0.4  # of the take: the picture on the sheet
 
 # Curves of one kind: what is guessed, what is seen, and a wrong guess.
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -71,42 +71,39 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   for file, portrait in portraits.items():
     row = [portrait]
     for name, sound in sounds.items():
+      wrong = guesses[_next(name, list(sounds))]
       for seed in range(args.seeds):
 
-        def make(portrait=portrait, sound=sound, seed=seed):
+        def make(portrait=portrait, sound=sound, seed=seed) -> Arrays:
           source = engine.source(portrait)
-          made = list(
-            speak(engine, source, sound, candidate.controls, emotion, seed)
+          frames = speak(
+            engine, source, sound, candidate.controls, emotion, seed
           )
-          shown = [made[int(f * len(made))] for f in _SHOWN]
-          return pack(judge(made)) | {'pictures': np.stack(shown)}
+          return _look(list(frames), judge)
 
-        key = f'{file}-{name}-{digest(portrait, sound)}-{seed}'
-        arrays = cache(key, make)
-        wrong = guesses[_next(name, list(sounds))]
-        triple = (guesses[name], unpack(arrays).lips, wrong)
+        found = cache(f'{file}-{name}-{digest(portrait, sound)}-{seed}', make)
+        triple = (guesses[name], unpack(found).lips, wrong)
         takes[name].setdefault(file, []).append(triple)
-        if seed == 0:
-          row.append(arrays['pictures'][1])
         bar.update()
+      row.append(found['picture'])
     pictures.append(row)
   bar.close()
+  settings |= {'speech': args.speech, 'seconds': args.seconds}
+  settings |= {'portraits': list(portraits), 'seeds': args.seeds}
   return Report(
     command='probe',
-    settings=settings
-    | {
-      'speech': args.speech,
-      'seconds': args.seconds,
-      'portraits': list(portraits),
-      'seeds': args.seeds,
-      'real clips': list(real),
-    },
+    settings=settings | {'real clips': list(real)},
     tables=_tables(takes, real, trained_on),
     sheet=sheet(pictures, ['portrait', *sounds]),
     not_measured={}
     if len(sounds) > 1
     else {'the wrong sound': 'give more than one file with --speech'},
   )
+
+
+def _look(made: Sequence[np.ndarray], judge: Judge) -> Arrays:
+  """The faces of a take, and one of its pictures."""
+  return pack(judge(made)) | {'picture': made[int(_SHOWN * len(made))]}
 
 
 def _probe(
