@@ -1,5 +1,5 @@
+from takin_jax.data.emotions import SIGNS
 from takin_jax.eval import confusion
-from takin_jax.eval.emotion import SIGNS
 
 
 def test_the_pattern_with_the_right_signs_is_nearest():
