@@ -11,6 +11,7 @@ SAMPLE_RATE_HZ = 16_000
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAME_RATE_HZ
 # The first six keypoints are the lips: numbers 0 to 17 of a motion vector.
 LIP_NUMBERS = 18
+HEAD_NUMBERS = 7  # scale, translation and pose are the last ones
 # Upper and lower one of them.
 OUTER_LIPS, INNER_LIPS = (2, 3), (4, 5)
 # Upper and lower keypoint of the right and of the left lids.

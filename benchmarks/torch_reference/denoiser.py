@@ -10,6 +10,7 @@ from collections.abc import Callable
 import dataclasses
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ from takin_jax.diffusion.schedule import (
   timesteps,
 )
 from takin_jax.models.denoiser import DenoiserConfig
+from takin_jax.types import HEAD_NUMBERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +169,15 @@ def sample_motion(
     output = _guide(outputs.chunk(n), cfg)
     a, a_to = float(alphas[t]), float(alphas[to]) if to >= 0 else 1.0
     x = _ddim_step(x, output, a, a_to, cfg)
-  return _smooth(x, conditions, cfg.smooth_frames) if cfg.smooth_frames else x
+  known = conditions.prefix_mask[..., None]
+  face, head = (
+    _smooth(x[part], conditions.prefix[part], known, deviation)
+    for part, deviation in (
+      (np.s_[..., :-HEAD_NUMBERS], cfg.smooth_frames),
+      (np.s_[..., -HEAD_NUMBERS:], cfg.smooth_head_frames),
+    )
+  )
+  return torch.cat([face, head], -1)
 
 
 def _guide(outputs: tuple[Tensor, ...], cfg: DiffusionConfig) -> Tensor:
@@ -195,12 +205,14 @@ def _ddim_step(
   return a_to**0.5 * x0 + (1 - a_to) ** 0.5 * eps
 
 
-def _smooth(x: Tensor, conditions: Conditions, deviation: float) -> Tensor:
+def _smooth(
+  x: Tensor, prefix: Tensor, known: Tensor, deviation: float
+) -> Tensor:
   """Gaussian over time that starts in the frames before the window."""
-  prefix = conditions.prefix
+  if not deviation:
+    return x
   radius = min(math.ceil(3 * deviation), prefix.shape[1])
-  mask = conditions.prefix_mask[..., None]
-  before = torch.where(mask, prefix, x[:, :1])[:, prefix.shape[1] - radius :]
+  before = torch.where(known, prefix, x[:, :1])[:, prefix.shape[1] - radius :]
   padded = torch.cat([before, x, x[:, -1:].expand(-1, radius, -1)], 1)
   offsets = torch.arange(-radius, radius + 1, device=x.device)
   kernel = torch.exp(-0.5 * (offsets / deviation).square())

@@ -4,11 +4,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from takin_jax.diffusion.sampler import ddim, guided
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import Conditions, MotionDenoiser
-from takin_jax.types import LIP_NUMBERS
+from takin_jax.types import HEAD_NUMBERS, LIP_NUMBERS
 
 
 def sample_motion(
@@ -70,25 +71,36 @@ def sample_motion(
   noise = jax.random.normal(noise_key, shape)
   noise = noise.at[..., :LIP_NUMBERS].multiply(cfg.lip_noise)
   x = ddim(predict, noise, cfg, key)
-  return _smooth(x, conditions, cfg.smooth_frames) if cfg.smooth_frames else x
+  known = conditions.prefix_mask[..., None]
+  face, head = (
+    _smooth(x[part], conditions.prefix[part], known, deviation)
+    for part, deviation in (
+      (np.s_[..., :-HEAD_NUMBERS], cfg.smooth_frames),
+      (np.s_[..., -HEAD_NUMBERS:], cfg.smooth_head_frames),
+    )
+  )
+  return jnp.concatenate([face, head], -1)
 
 
 def _smooth(
-  x: jax.Array, conditions: Conditions, deviation: float
+  x: jax.Array, prefix: jax.Array, known: jax.Array, deviation: float
 ) -> jax.Array:
   """Gaussian over time that starts in the frames before the window.
 
   Args:
     x: [B, T, M] motion.
-    conditions: its prefix [B, P, M]; where there is none, the first frame.
-    deviation: in frames.
+    prefix: [B, P, M] before it.
+    known: [B, P, 1] bool; where it is not, the first frame takes its place.
+    deviation: in frames; 0: none.
 
   Returns:
     [B, T, M].
   """
-  frames, prefix = x.shape[1], conditions.prefix
+  if not deviation:
+    return x
+  frames = x.shape[1]
   radius = min(math.ceil(3 * deviation), prefix.shape[1])
-  before = jnp.where(conditions.prefix_mask[..., None], prefix, x[:, :1])
+  before = jnp.where(known, prefix, x[:, :1])
   before = before[:, prefix.shape[1] - radius :]
   after = jnp.repeat(x[:, -1:], radius, 1)
   padded = jnp.concatenate([before, x, after], 1)

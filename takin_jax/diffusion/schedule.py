@@ -35,8 +35,9 @@ class DiffusionConfig:
     guidance_emotion: strength of the emotion; 1: as trained.
     lip_noise: size of the first noise in the lips' numbers; below 1 the lips
       follow the speech more closely and vary less.
-    smooth_frames: deviation of a Gaussian that smooths the motion over time,
-      in frames; 0: not.
+    smooth_frames: deviation of a Gaussian that smooths the expression over
+      time, in frames; 0: not.
+    smooth_head_frames: the same of scale, translation and pose.
     window: motion frames generated at a time.
     prefix: frames of motion before the window that the network sees.
   """
@@ -55,6 +56,7 @@ class DiffusionConfig:
   guidance_emotion: float = 1.0
   lip_noise: float = 1.0
   smooth_frames: float = 0.0
+  smooth_head_frames: float = 0.0
   window: int = 125
   prefix: int = 10
 
