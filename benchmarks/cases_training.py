@@ -36,33 +36,46 @@ Params = dict[str, Any]
 
 
 def train_motion(setting: Setting) -> Case:
-  """Stage 1, phase `joint` of configs/nano_motion.py: renderer trained."""
-  config = load_config(CONFIGS / 'nano_motion.py')
-  groups = ','.join(renderer.MODULES)
-  config.train.init_from = (f'nano:{groups}',)
-  batch = motion_batch(config)
-  run = OurTraining(_on_one_device(config), batch)
-  module = motion_module(config, run.first).to(setting.torch_device)
-  inputs, corners = motion_inputs(setting, config, batch)
-  sides = (module, config, inputs, corners)
-  return _case(run, training.difference(run, *sides), *sides)
+  """Stage 1, phase `joint` of configs/nano_motion.py: the renderer learns."""
+  return motion_case(setting, _shipped('nano_motion.py', *renderer.MODULES))
 
 
 def train_audio(setting: Setting) -> Case:
   """Stage 2, configs/nano_audio.py, on cached states of the speech."""
-  config = load_config(CONFIGS / 'nano_audio.py')
-  config.train.init_from = ('nano:speech,denoiser,stats',)
+  groups = ('speech', 'denoiser', 'stats')
+  return audio_case(setting, _shipped('nano_audio.py', *groups))
+
+
+def _shipped(name: str, *groups: str) -> ConfigDict:
+  """A config that starts from the shipped parameters and reads no records."""
+  config = load_config(CONFIGS / name)
+  config.train.init_from = (f'nano:{",".join(groups)}',)
+  config.data.records = ''
+  return config
+
+
+def motion_case(setting: Setting, config: ConfigDict) -> Case:
+  """Both sides of a step of stage 1."""
+  batch = motion_batch(config)
+  run = OurTraining(config, batch)
+  module = motion_module(config, run.first).to(setting.torch_device)
+  sides = (module, config, *motion_inputs(setting, config, batch))
+  return _case(run, training.difference(run, *sides), *sides)
+
+
+def audio_case(setting: Setting, config: ConfigDict) -> Case:
+  """Both sides of a step of stage 2."""
   batch = audio_batch(config)
-  config = _on_one_device(config)
   calm = config.copy_and_resolve_references()
   for part in (calm.model.denoiser.speech, calm.model.denoiser.motion):
     part.dropout = 0.0
   run = OurTraining(calm, batch)
-  rest = (calm, audio_inputs(setting, calm, run.first, batch))
-  module = audio_module(calm, run.first).to(setting.torch_device)
-  found = training.difference(run, module, *rest)
-  module = audio_module(config, run.first).to(setting.torch_device)
-  return _case(OurTraining(config, batch), found, module, config, rest[1])
+  inputs = audio_inputs(setting, calm, run.first, batch)
+  calm_twin, twin = (
+    audio_module(c, run.first).to(setting.torch_device) for c in (calm, config)
+  )
+  found = training.difference(run, calm_twin, calm, inputs)
+  return _case(OurTraining(config, batch), found, twin, config, inputs)
 
 
 def _case(run: OurTraining, found: tuple[float, float], *sides: Any) -> Case:
@@ -73,14 +86,6 @@ def _case(run: OurTraining, found: tuple[float, float], *sides: Any) -> Case:
     lambda ours, theirs: loss,
     {'gradient_difference': gradients},
   )
-
-
-def _on_one_device(config: ConfigDict) -> ConfigDict:
-  """Without records, so that nothing is read."""
-  with config.unlocked():
-    config.mesh = ConfigDict(dict(devices=1))
-  config.data.records = ''
-  return config
 
 
 def motion_batch(config: ConfigDict) -> Batch:

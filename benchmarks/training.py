@@ -39,6 +39,9 @@ class OurTraining:
   """
 
   def __init__(self, config: ConfigDict, batch: Batch):
+    config = config.copy_and_resolve_references()
+    with config.unlocked():
+      config.mesh = ConfigDict(dict(devices=1))
     self.program = program = Program(config)
     self._state = program.first_state()
     self.first = jax.device_get(self._state.params)

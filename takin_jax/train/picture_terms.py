@@ -32,12 +32,14 @@ def _reenactment_error(
   target: jax.Array,
 ) -> jax.Array:
   """Keypoints and openings read off two pictures, by their spread."""
-  pictures = jnp.concatenate([image, jax.lax.stop_gradient(target)])
-  pictures = avg_pool(pictures, image.shape[1] // module.cfg.input_size)
   frozen = jax.lax.stop_gradient(params['motion'])
-  x = transform_keypoints(*module.apply({'params': frozen}, pictures))
-  made, wanted = jnp.split(x, 2)
-  wanted = jax.lax.stop_gradient(wanted)
+
+  def read(picture: jax.Array) -> jax.Array:
+    picture = avg_pool(picture, picture.shape[1] // module.cfg.input_size)
+    return transform_keypoints(*module.apply({'params': frozen}, picture))
+
+  # One after the other: together, gradients would be computed for both.
+  made, wanted = read(image), jax.lax.stop_gradient(read(target))
   error = losses.expression_loss(made, wanted, cfg.expression_scale)
   return error + gap_error(cfg, made, wanted)
 
