@@ -150,8 +150,12 @@ def audio_batch(config: ConfigDict) -> Batch:
   frames = batch['motion'].shape[1]
   shape = (count, speech.layers + 1, 2 * frames, speech.dim)
   batch['states'] = rng.standard_normal(shape).astype(np.float16)
+  exp = batch['emotion'].shape[1]
+  scale = np.repeat([0.01, 0.05, 0.05, 5.0], [exp, 1, 3, 3])
   for name in ('motion', 'prefix', 'emotion', 'source_kp'):
-    batch[name] = rng.standard_normal(batch[name].shape).astype(np.float32)
+    shape = batch[name].shape
+    noise = scale[: shape[-1]] * rng.standard_normal(shape)
+    batch[name] = noise.astype(np.float32)
   for name in ('frame_mask', 'prefix_mask'):
     batch[name][:] = True
   batch['frame_mask'][-1, -frames // 5 :] = False

@@ -4,7 +4,8 @@ XLA's own convolution is right for most 2-D shapes, and everywhere on GPUs. On
 CPUs its 3-D and depthwise ones are several times slower than the same sums
 written as 2-D convolutions or products. `choose` is the one table of who gets
 what; Winograd forms need kernels that are transformed once, at load
-(`transform_for`). All forms give the same numbers up to rounding.
+(`transform_for`). Kernels' gradients have a table of their own
+(`kernel_gradient_form`). All forms give the same numbers up to rounding.
 """
 
 from collections.abc import Callable, Sequence

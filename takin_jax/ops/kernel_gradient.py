@@ -12,13 +12,12 @@ import functools
 import jax
 import jax.numpy as jnp
 
-FORMS = ('exchanged', 'padded')
 _LANES = 16  # float32 numbers in the widest register of a processor
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def conv(x: jax.Array, kernel: jax.Array, form: str) -> jax.Array:
-  """Convolution with zeros around; `form` is one of `FORMS`."""
+  """Convolution with zeros around; `form` is 'exchanged' or 'padded'."""
   del form
   return _conv(x, kernel)
 
