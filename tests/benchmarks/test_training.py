@@ -11,6 +11,7 @@ import pytest
 
 from takin_jax.config import build, load_config
 from takin_jax.losses import perceptual
+from takin_jax.nn.dropout import Dropout
 from takin_jax.train import audio_task, motion_task, optim
 from takin_jax.train import state as state_lib
 from takin_jax.train.steps import make_train_step
@@ -173,7 +174,7 @@ def test_audio(audio_config, setting, monkeypatch):
 
   def ours(next_fun, args, kwargs, context):
     module = context.module
-    if not isinstance(module, nn.Dropout) or module.deterministic:
+    if not isinstance(module, Dropout) or module.deterministic:
       return next_fun(*args, **kwargs)
     mask = kept(args[0].shape, module.rate, 0)
     return jnp.where(mask, args[0] / (1 - module.rate), 0.0)
