@@ -11,7 +11,7 @@ SHAPE = (8, 50, 100)
 
 def drop(x, key, rate=0.25, deterministic=False):
   layer = Dropout(rate, deterministic)
-  return layer.apply({}, x, rngs={'dropout': key})
+  return layer.apply({}, x, rngs={'dropout': key} if key is not None else {})
 
 
 def test_share_scale_and_gradient():
