@@ -75,7 +75,9 @@ def audio_case(setting: Setting, config: ConfigDict) -> Case:
     audio_module(c, run.first).to(setting.torch_device) for c in (calm, config)
   )
   found = training.difference(run, calm_twin, calm, inputs)
-  return _case(OurTraining(config, batch), found, twin, config, inputs)
+  if calm != config:
+    run = OurTraining(config, batch)
+  return _case(run, found, twin, config, inputs)
 
 
 def _case(run: OurTraining, found: tuple[float, float], *sides: Any) -> Case:
