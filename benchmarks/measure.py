@@ -62,7 +62,7 @@ def measure(
   sides = {JAX: case.ours.run, EAGER: case.theirs.runner(eager, last)}
   outputs = {EAGER: sides[EAGER]()}
   if COMPILE in plan.baselines:
-    wrap = compiler(setting.torch_device)
+    wrap = compiler(setting.torch_device, case.theirs.trains)
     try:
       outputs[COMPILE], sides[COMPILE] = _first(case.theirs.runner(wrap, last))
     except Exception as error:  # its many parts fail in many types of error

@@ -70,15 +70,18 @@ def compile_ours(function: Callable[..., Any], *args: Any) -> Ours:
   start = time.perf_counter()
   program = jax.jit(function).lower(*args).compile()
   seconds = time.perf_counter() - start
-  return Ours(lambda *other: program(*(other or args)), _cost(program), seconds)
+  return Ours(
+    lambda *other: program(*(other or args)), cost_of(program), seconds
+  )
 
 
 def traced_cost(function: Callable[..., Any], *args: Any) -> Cost:
   """XLA's count without compiling: of work inside loops, for instance."""
-  return _cost(jax.jit(function).lower(*args))
+  return cost_of(jax.jit(function).lower(*args))
 
 
-def _cost(program: Any) -> Cost:
+def cost_of(program: Any) -> Cost:
+  """XLA's count for a lowered or compiled program."""
   found = program.cost_analysis() or {}
   found = found[0] if isinstance(found, list) else found
   return Cost(found.get('flops', 0.0), found.get('bytes accessed', 0.0))
@@ -95,12 +98,14 @@ class Theirs:
     modules: whose weights may be laid out channels last; none: only sequences
       pass through, which have one layout.
     part: the part whose speed decides on the layout; None: the whole.
+    trains: gradients are needed.
   """
 
   make: Callable[[Wrap], Callable[..., Any]]
   inputs: tuple[Tensor, ...]
   modules: tuple[nn.Module, ...] = ()
   part: 'Theirs | None' = None
+  trains: bool = False
 
   def runner(self, wrap: Wrap, channels_last: bool) -> Callable[[], Any]:
     """The callable to time, without arguments.
@@ -117,7 +122,7 @@ class Theirs:
     cuda = any(x.is_cuda for x in inputs)
 
     def run() -> Any:
-      with torch.inference_mode():
+      with torch.inference_mode(not self.trains):
         out = function(*inputs)
       if cuda:
         torch.cuda.synchronize()
@@ -141,11 +146,11 @@ def eager(function: Callable[..., Any]) -> Callable[..., Any]:
   return function
 
 
-def compiler(device: torch.device) -> Wrap:
+def compiler(device: torch.device, trains: bool = False) -> Wrap:
   """torch.compile at its best: frozen weights on a CPU, tuned on a GPU."""
   if device.type == 'cuda':
     return lambda f: torch.compile(f, mode='max-autotune')
   import torch._inductor.config as inductor
 
-  inductor.freezing = True
+  inductor.freezing = not trains
   return torch.compile

@@ -1,6 +1,11 @@
 """Block -> how to build both sides of it."""
 
-from benchmarks import cases_render, cases_speech, cases_whole
+from benchmarks import (
+  cases_render,
+  cases_speech,
+  cases_training,
+  cases_whole,
+)
 
 BUILDERS = {
   'F': cases_render.appearance,
@@ -12,4 +17,6 @@ BUILDERS = {
   'denoiser': cases_speech.denoiser,
   'audio_motion': cases_speech.audio_motion,
   'end_to_end': cases_whole.end_to_end,
+  'train_audio': cases_training.train_audio,
+  'train_motion': cases_training.train_motion,
 }

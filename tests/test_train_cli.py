@@ -46,7 +46,15 @@ def toy(tmp_path, monkeypatch):
     (['--config=configs/smoke.py:nose', '--workdir=x'], "No stage 'nose'"),
     (
       ['--config=configs/smoke.py', '--workdir=x', '--config.optim.lrr=1'],
-      "no value 'lrr'",
+      "no value 'optim.lrr'; the nearest is 'optim.lr'",
+    ),
+    (  # a setting of other configs
+      ['--config=configs/smoke.py', '--workdir=x', '--config.eval.videos=1'],
+      "no value 'eval.videos'; the nearest is 'eval.",
+    ),
+    (
+      ['--config=configs/smoke.py', '--workdir=x', '--config.optim.lr=fast'],
+      'optim.lr=fast: could not convert',
     ),
   ],
 )

@@ -1,6 +1,8 @@
 """Conformer with relative positions, pre-norm, layer norm in the convolution.
 
-In and out: [B, T, E]. Source: Conformer (arXiv 2005.08100), positions after
+In and out: [B, T, E]. In training mode dropout is where our Conformer has it,
+and attention is written out: PyTorch's fused one has no gradient for a bias.
+Source: Conformer (arXiv 2005.08100), positions after
 Transformer-XL (arXiv 1901.02860). Layers have the names of our Flax modules.
 """
 
@@ -9,6 +11,8 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from takin_jax.nn.conformer import ConformerConfig
+
+_LOWEST = torch.finfo(torch.float32).min
 
 
 def relative_positions(frames: int, dim: int, device: torch.device) -> Tensor:
@@ -33,8 +37,11 @@ class Attention(nn.Module):
     shape = (cfg.heads, dim // cfg.heads)
     self.pos_bias_u = nn.Parameter(torch.zeros(shape))
     self.pos_bias_v = nn.Parameter(torch.zeros(shape))
+    self.dropout = nn.Dropout(cfg.dropout)
 
-  def forward(self, x: Tensor, positions: Tensor) -> Tensor:
+  def forward(
+    self, x: Tensor, positions: Tensor, mask: Tensor | None = None
+  ) -> Tensor:
     def split(y: Tensor) -> Tensor:  # [..., T, E] -> [..., N, T, E / N]
       return y.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
 
@@ -42,8 +49,17 @@ class Attention(nn.Module):
     p = split(self.linear_pos(positions))
     distance = relative_shift((q + self.pos_bias_v[:, None]) @ p.mT)
     q = q + self.pos_bias_u[:, None]
-    bias = distance * q.shape[-1] ** -0.5
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    scale = q.shape[-1] ** -0.5
+    if self.training:
+      scores = (q @ k.mT + distance) * scale
+      if mask is not None:
+        scores = scores.masked_fill(~mask[:, None, None], _LOWEST)
+      out = self.dropout(scores.softmax(-1)) @ v
+    else:
+      bias = distance * scale
+      if mask is not None:
+        bias = bias.masked_fill(~mask[:, None, None], _LOWEST)
+      out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
     return self.linear_out(out.transpose(1, 2).flatten(2))
 
 
@@ -83,16 +99,20 @@ class Layer(nn.Module):
       setattr(self, f'{name}_in', nn.Linear(dim, cfg.ffn_dim))
       setattr(self, f'{name}_out', nn.Linear(cfg.ffn_dim, dim))
     self.attention, self.conv = Attention(cfg), Convolution(cfg)
+    self.dropout = nn.Dropout(cfg.dropout)
     for name in ('ffn1', 'att', 'conv', 'ffn2', 'final'):
       setattr(self, f'norm_{name}', nn.LayerNorm(dim, eps=eps))
 
-  def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-    y = F.silu(self.ffn1_in(self.norm_ffn1(x)))
-    x = x + 0.5 * self.ffn1_out(y)
-    x = x + self.attention(self.norm_att(x), positions)
-    x = x + self.conv(self.norm_conv(x))
-    y = F.silu(self.ffn2_in(self.norm_ffn2(x)))
-    return self.norm_final(x + 0.5 * self.ffn2_out(y))
+  def forward(
+    self, x: Tensor, positions: Tensor, mask: Tensor | None = None
+  ) -> Tensor:
+    drop = self.dropout
+    y = drop(F.silu(self.ffn1_in(self.norm_ffn1(x))))
+    x = x + 0.5 * drop(self.ffn1_out(y))
+    x = x + drop(self.attention(self.norm_att(x), positions, mask))
+    x = x + drop(self.conv(self.norm_conv(x)))
+    y = drop(F.silu(self.ffn2_in(self.norm_ffn2(x))))
+    return self.norm_final(x + 0.5 * drop(self.ffn2_out(y)))
 
 
 class Conformer(nn.Module):
@@ -113,14 +133,26 @@ class Conformer(nn.Module):
     for i in range(cfg.layers):
       setattr(self, f'layer_{i}', Layer(cfg))
     self.norm_out = nn.LayerNorm(cfg.dim, eps=cfg.norm_eps)
+    self.dropout = nn.Dropout(cfg.dropout)
     self.register_buffer('positions', torch.empty(0, 0), persistent=False)
 
-  def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-    """[B, T, E]; `extra` [L, B, E] is added before each layer."""
+  def forward(
+    self,
+    x: Tensor,
+    extra: Tensor | None = None,
+    mask: Tensor | None = None,
+  ) -> Tensor:
+    """[B, T, E]; `extra` [L, B, E] is added before each layer.
+
+    Frames that `mask` [B, T] leaves out are zeros, and nothing looks at them.
+    """
     if len(self.positions) != 2 * x.shape[1] - 1:  # the first time
       self.positions = relative_positions(*x.shape[1:], x.device).to(x.dtype)
+    if mask is not None:
+      x = torch.where(mask[..., None], x, 0)
+    positions, x = self.dropout(self.positions), self.dropout(x)
     for i in range(self.cfg.layers):
       if extra is not None:
         x = x + extra[i, :, None]
-      x = getattr(self, f'layer_{i}')(x, self.positions)
+      x = getattr(self, f'layer_{i}')(x, positions, mask)
     return self.norm_out(x)

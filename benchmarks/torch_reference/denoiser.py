@@ -91,9 +91,11 @@ class Denoiser(nn.Module):
     for name in ('null_emotion', 'null_prefix', 'prefix_mark'):
       setattr(self, name, nn.Parameter(torch.zeros(dim)))
 
-  def encode_speech(self, states: Tensor) -> Tensor:
+  def encode_speech(
+    self, states: Tensor, frame_mask: Tensor | None = None
+  ) -> Tensor:
     """[L + 1, B, 2T, E] -> [B, T, width of cfg.speech]."""
-    return self.speech_encoder(self.state_mix(states))
+    return self.speech_encoder(self.state_mix(states), mask=frame_mask)
 
   def denoise(
     self,
@@ -103,6 +105,7 @@ class Denoiser(nn.Module):
     conditions: tuple[Tensor, ...],
     drop_audio: Tensor,
     drop_emotion: Tensor,
+    frame_mask: Tensor | None = None,
   ) -> Tensor:
     """One evaluation, see `takin_jax.models.denoiser`: [B, T, M] float32."""
     dtype = self.motion_in.weight.dtype
@@ -117,7 +120,9 @@ class Denoiser(nn.Module):
     z = F.silu(z + emotion + self.source_in(source_kp.to(dtype)))
     extra = self.layer_conditions(z).unflatten(1, (self.cfg.motion.layers, -1))
     x = torch.cat([prefix, frames], 1)
-    x = self.motion_generator(x, extra.transpose(0, 1))
+    if frame_mask is not None:
+      frame_mask = F.pad(frame_mask, (prefix.shape[1], 0), value=True)
+    x = self.motion_generator(x, extra.transpose(0, 1), frame_mask)
     return self.motion_out(x[:, prefix.shape[1] :]).float()
 
 

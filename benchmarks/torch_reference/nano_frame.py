@@ -186,8 +186,8 @@ class Decoder(nn.Module):
     image: Tensor,
     kp_source: Tensor,
     kp_driving: Tensor,
-  ) -> Tensor:
-    """The frame [B, 3, H, W] in [0, 1], float32."""
+  ) -> tuple[Tensor, Tensor]:
+    """The frame and the warped portrait [B, 3, H, W] in [0, 1], float32."""
     dtype, cfg = feature.dtype, self.cfg
     z = torch.cat([kp_driving, 10.0 * (kp_driving - kp_source)], -1)
     z = F.silu(self.embed1(z.flatten(1).to(dtype)))
@@ -209,7 +209,8 @@ class Decoder(nn.Module):
     x = self.conv_img(x + act(self.refine1(x)))
     x = F.pixel_shuffle(x, cfg.upscale).float()
     mask = (x[:, 3:] + 2.0).sigmoid()
-    return mask * portrait + (1 - mask) * (4 * x[:, :3]).sigmoid()
+    painted = (4 * x[:, :3]).sigmoid()
+    return mask * portrait + (1 - mask) * painted, portrait
 
   def _heatmaps(self, kp: Tensor, size: int) -> Tensor:
     axis = center_axis(size, kp.device)
@@ -236,4 +237,4 @@ class Blend(nn.Module):
     self.decoder = Decoder(cfg, f, w, num_kp)
 
   def forward(self, *args: Tensor) -> Tensor:
-    return self.decoder(*args)
+    return self.decoder(*args)[0]

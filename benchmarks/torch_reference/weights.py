@@ -70,12 +70,17 @@ def load_named(module: nn.Module, params: Tree) -> nn.Module:
   Raises:
     RuntimeError: names or shapes differ.
   """
-  state = {}
-  for path, value in traverse_util.flatten_dict(dict(params)).items():
-    key, tensor = _translate(path, np.asarray(value, np.float32))
-    state[key] = tensor
-  module.load_state_dict(state)
+  module.load_state_dict(named(params))
   return module
+
+
+def named(params: Tree) -> dict[str, Tensor]:
+  """Our parameters, or their gradients, by the names of such a module."""
+  flat = traverse_util.flatten_dict(dict(params))
+  return dict(
+    _translate(path, np.asarray(value, np.float32))
+    for path, value in flat.items()
+  )
 
 
 def _translate(path: tuple[str, ...], x: np.ndarray) -> tuple[str, Tensor]:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.nn import hubert_layers as layers
+from takin_jax.nn.dropout import Dropout
 from takin_jax.ops import mel
 from takin_jax.shapes import check_shape
 
@@ -176,7 +177,7 @@ class Hubert(nn.Module):
     norm = layers.layer_norm(cfg.norm_eps, 'layer_norm')
     if not cfg.norm_first:
       x = norm(x).astype(self.dtype)
-    x = nn.Dropout(cfg.dropout, deterministic=not train)(x)
+    x = Dropout(cfg.dropout, deterministic=not train)(x)
     states = [x]
     for i in range(cfg.layers):
       x = layers.TransformerLayer(

@@ -12,6 +12,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from takin_jax.nn.dropout import Dropout
 from takin_jax.ops.depthwise import depthwise_conv1d
 
 Dtype = jnp.dtype
@@ -148,7 +149,7 @@ class RelativeAttention(nn.Module):
       scores = jnp.where(seen, scores, jnp.finfo(jnp.float32).min)
     weights = nn.softmax(scores)
     self.sow('intermediates', 'weights', weights)
-    weights = nn.Dropout(cfg.dropout, deterministic=not train)(weights)
+    weights = Dropout(cfg.dropout, deterministic=not train)(weights)
     out = jnp.einsum('bhij,bjhd->bihd', weights.astype(self.dtype), v)
     return nn.Dense(dim, dtype=self.dtype, name='linear_out')(
       out.reshape(b, t, dim)
@@ -221,7 +222,7 @@ class ConformerLayer(nn.Module):
 
     def add(x: jax.Array, branch, norm_name: str, part: float) -> jax.Array:
       norm = cfg.norm(norm_name)
-      drop = nn.Dropout(cfg.dropout, deterministic=not train)
+      drop = Dropout(cfg.dropout, deterministic=not train)
       if cfg.norm_first:
         return x + part * drop(branch(norm(x).astype(self.dtype)))
       return norm(x + part * drop(branch(x))).astype(self.dtype)
@@ -229,7 +230,7 @@ class ConformerLayer(nn.Module):
     def feed_forward(name: str):
       def branch(x: jax.Array) -> jax.Array:
         x = nn.Dense(cfg.ffn_dim, dtype=self.dtype, name=f'{name}_in')(x)
-        x = nn.Dropout(cfg.dropout, deterministic=not train)(nn.swish(x))
+        x = Dropout(cfg.dropout, deterministic=not train)(nn.swish(x))
         return nn.Dense(cfg.dim, dtype=self.dtype, name=f'{name}_out')(x)
 
       return branch
@@ -278,7 +279,7 @@ class Conformer(nn.Module):
       x = jnp.where(mask[..., None], x, 0)
     if cfg.scale_input:
       x = x * cfg.dim**0.5
-    drop = nn.Dropout(cfg.dropout, deterministic=not train)
+    drop = Dropout(cfg.dropout, deterministic=not train)
     positions = drop(relative_positions(x.shape[1], cfg.dim))
     x = drop(x.astype(self.dtype))
     for i in range(cfg.layers):

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax.nn.blocks import gelu
+from takin_jax.nn.dropout import Dropout
 from takin_jax.ops.depthwise import depthwise_conv1d
 
 Dtype = jnp.dtype
@@ -155,7 +156,7 @@ class SelfAttention(nn.Module):
       lowest = jnp.finfo(jnp.float32).min
       scores = jnp.where(mask[:, None, None, :], scores, lowest)
     weights = nn.softmax(scores).astype(self.dtype)
-    weights = nn.Dropout(self.dropout, deterministic=not train)(weights)
+    weights = Dropout(self.dropout, deterministic=not train)(weights)
     out = jnp.einsum('bhij,bjhd->bihd', weights, v).reshape(b, t, dim)
     return nn.Dense(dim, dtype=self.dtype, name='out_proj')(out)
 
@@ -198,11 +199,11 @@ class TransformerLayer(nn.Module):
     x = SelfAttention(self.heads, self.dropout, self.dtype, name='attention')(
       x.astype(self.dtype), mask, train
     )
-    return nn.Dropout(self.dropout, deterministic=not train)(x)
+    return Dropout(self.dropout, deterministic=not train)(x)
 
   def _feed_forward(self, x: jax.Array, train: bool) -> jax.Array:
     dim = x.shape[-1]
-    drop = nn.Dropout(self.dropout, deterministic=not train)
+    drop = Dropout(self.dropout, deterministic=not train)
     x = nn.Dense(self.ffn_dim, dtype=self.dtype, name='ffn_in')(x)
     x = drop(gelu(x))
     return drop(nn.Dense(dim, dtype=self.dtype, name='ffn_out')(x))

@@ -175,18 +175,8 @@ def loss_fn(config: ConfigDict) -> Any:
     params: Params, batch: dict[str, Any], key: jax.Array, train: bool
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
     keys = jax.random.split(key, 6)
-    batch = normalize(params['stats'], batch)
-    if train:
-      batch = _changed(batch, keys[0], cfg)
-    if 'states' in batch:
-      states = jnp.moveaxis(batch['states'], 1, 0).astype(jnp.float32)
-    else:
-      states = hubert.apply(
-        {'params': params['speech']},
-        batch['wave'],
-        train=train and hearing_learns,
-        rngs={'dropout': keys[1]},
-      )
+    hears = train and hearing_learns
+    states = _heard(hubert, params['speech'], batch, keys[1], hears)
     variables = {'params': params['denoiser']}
     speech = denoiser.apply(
       variables,
@@ -196,36 +186,86 @@ def loss_fn(config: ConfigDict) -> Any:
       method='encode_speech',
       rngs={'dropout': keys[5]},
     )
-    batch, speech = jax.tree.map(
-      lambda x: jnp.repeat(x, cfg.repeats, 0), (batch, speech)
-    )
-    x0 = batch['motion']
-    step = _steps(keys[2], len(x0), diffusion.steps, cfg.noisy_share)
-    alpha = jnp.asarray(schedule.alphas_cumprod(diffusion))[step]
-    noise = jax.random.normal(keys[3], x0.shape)
+    speech = jnp.repeat(speech, cfg.repeats, 0)
+    rows = noisy_rows(cfg, diffusion, params['stats'], batch, key, train)
     names = ('emotion', 'source_kp', 'prefix', 'prefix_mask', 'frame_mask')
     output = denoiser.apply(
       variables,
-      schedule.add_noise(x0, noise, alpha),
-      step,
-      Conditions(speech, *(batch[name] for name in names)),
-      batch['drop_audio'],
-      batch.get('drop_emotion'),
+      schedule.add_noise(rows['motion'], rows['noise'], rows['alpha']),
+      rows['step'],
+      Conditions(speech, *(rows[name] for name in names)),
+      rows['drop_audio'],
+      rows.get('drop_emotion'),
       train,
       method='denoise',
       rngs={'dropout': keys[4]},
     )
     return denoise_loss(
       output,
-      x0,
-      noise,
-      alpha,
-      batch['frame_mask'],
+      rows['motion'],
+      rows['noise'],
+      rows['alpha'],
+      rows['frame_mask'],
       diffusion.prediction,
       cfg.terms,
     )
 
   return loss
+
+
+def _heard(
+  hubert: Hubert,
+  params: Params,
+  batch: dict[str, jax.Array],
+  key: jax.Array,
+  train: bool,
+) -> jax.Array:
+  """[L + 1, B, 2T, E] states of the speech: cached ones or fresh ones."""
+  if 'states' in batch:
+    return jnp.moveaxis(batch['states'], 1, 0).astype(jnp.float32)
+  return hubert.apply(
+    {'params': params}, batch['wave'], train=train, rngs={'dropout': key}
+  )
+
+
+def noisy_rows(
+  cfg: AudioLossConfig,
+  diffusion: DiffusionConfig,
+  stats: Params,
+  batch: dict[str, jax.Array],
+  key: jax.Array,
+  train: bool,
+) -> dict[str, jax.Array]:
+  """What the denoiser is shown of a batch; the speech apart.
+
+  Args:
+    cfg: settings of the loss.
+    diffusion: the process.
+    stats: mean and deviation of the motion.
+    batch: as `batches` makes it.
+    key: of the step.
+    train: drop conditions at random and add noise to the prefix.
+
+  Returns:
+    `motion`, `prefix`, their masks and the conditions, normalised, every
+    window `cfg.repeats` times in a row: [R, ...]; and for every row `step`
+    [R], its `alpha` [R] and the `noise` [R, T, M].
+  """
+  keys = jax.random.split(key, 6)
+  hearing = ('wave', 'states')
+  rows = {k: v for k, v in batch.items() if k not in hearing}
+  rows = normalize(stats, rows)
+  if train:
+    rows = _changed(rows, keys[0], cfg)
+  rows = jax.tree.map(lambda x: jnp.repeat(x, cfg.repeats, 0), rows)
+  x0 = rows['motion']
+  step = _steps(keys[2], len(x0), diffusion.steps, cfg.noisy_share)
+  return {
+    **rows,
+    'step': step,
+    'alpha': jnp.asarray(schedule.alphas_cumprod(diffusion))[step],
+    'noise': jax.random.normal(keys[3], x0.shape),
+  }
 
 
 def _steps(

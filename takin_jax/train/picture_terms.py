@@ -32,12 +32,14 @@ def _reenactment_error(
   target: jax.Array,
 ) -> jax.Array:
   """Keypoints and openings read off two pictures, by their spread."""
-  pictures = jnp.concatenate([image, jax.lax.stop_gradient(target)])
-  pictures = avg_pool(pictures, image.shape[1] // module.cfg.input_size)
   frozen = jax.lax.stop_gradient(params['motion'])
-  x = transform_keypoints(*module.apply({'params': frozen}, pictures))
-  made, wanted = jnp.split(x, 2)
-  wanted = jax.lax.stop_gradient(wanted)
+
+  def read(picture: jax.Array) -> jax.Array:
+    picture = avg_pool(picture, picture.shape[1] // module.cfg.input_size)
+    return transform_keypoints(*module.apply({'params': frozen}, picture))
+
+  # One after the other: together, gradients would be computed for both.
+  made, wanted = read(image), jax.lax.stop_gradient(read(target))
   error = losses.expression_loss(made, wanted, cfg.expression_scale)
   return error + gap_error(cfg, made, wanted)
 
@@ -82,7 +84,7 @@ def picture_terms(
     pair = crop(pair, centre, size)
     return pair[..., :3], pair[..., 3:]
 
-  key_small, key_large = jax.random.split(key)
+  centre_small, centre_large = crop_centres(key, x)
   return weighted(
     cfg,
     l1=l1,
@@ -96,12 +98,12 @@ def picture_terms(
     ),
     perceptual=lambda: perceptual.vgg_loss(
       nets['vgg16'],
-      *cropped(cfg.perceptual_px, interesting_point(key_small, x)),
+      *cropped(cfg.perceptual_px, centre_small),
     ),
     pyramid=lambda: perceptual.vgg_pyramid_loss(nets['vgg16'], image, target),
     lpips=lambda: perceptual.lpips(
       nets['alexnet'],
-      *cropped(cfg.lpips_px, _any_point(key_large, x, 0.6)),
+      *cropped(cfg.lpips_px, centre_large),
     ).mean(),
   )
 
@@ -117,6 +119,12 @@ def _region_weight(cfg: MotionLossConfig, x: jax.Array, size: int) -> jax.Array:
 
   eyes = sum(bump(pair, 0.12) for pair in EYES)
   return 1.0 + cfg.mouth * bump(MOUTH, 0.18) + cfg.eyes * eyes
+
+
+def crop_centres(key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """[B, 2] each: where VGG and where LPIPS look, for keypoints x [B, K, 3]."""
+  keys = jax.random.split(key)
+  return interesting_point(keys[0], x), _any_point(keys[1], x, 0.6)
 
 
 def _any_point(key: jax.Array, x: jax.Array, reach: float) -> jax.Array:
@@ -141,6 +149,12 @@ def interesting_point(key: jax.Array, x: jax.Array) -> jax.Array:
   return regions[jnp.arange(x.shape[0]), choice] + noise
 
 
+def crop_corner(centre: jax.Array, side: int, size: int) -> jax.Array:
+  """[B, 2] int32: the pixel (x, y) where the crop around a point begins."""
+  corner = ((centre + 1) * (side / 2) - size / 2).astype(jnp.int32)
+  return jax.lax.stop_gradient(jnp.clip(corner, 0, side - size))
+
+
 def crop(image: jax.Array, centre: jax.Array, size: int) -> jax.Array:
   """[B, size, size, C] around points in [-1, 1], kept inside the picture.
 
@@ -149,8 +163,7 @@ def crop(image: jax.Array, centre: jax.Array, size: int) -> jax.Array:
   side = image.shape[1]
   if size >= side:
     return image
-  corner = ((centre + 1) * (side / 2) - size / 2).astype(jnp.int32)
-  corner = jax.lax.stop_gradient(jnp.clip(corner, 0, side - size))
+  corner = crop_corner(centre, side, size)
 
   def one(picture: jax.Array, xy: jax.Array) -> jax.Array:
     shape = (size, size, picture.shape[-1])

@@ -46,13 +46,7 @@ def make_train_step(
     `constants`, if any, reach the loss as `batch['constants']`.
   """
 
-  def loss_of(
-    trained: Params, fixed: Params, batch: Batch, key: jax.Array
-  ) -> tuple[jax.Array, Metrics]:
-    with remat_blocks(remat):
-      return loss_fn({**trained, **fixed}, batch, key, True)
-
-  grads_of = jax.value_and_grad(loss_of, has_aux=True)
+  grads_of = _gradients(loss_fn, remat)
   if accumulate > 1:
     grads_of = _accumulated(grads_of, accumulate)
 
@@ -73,6 +67,18 @@ def make_train_step(
     return state, {**metrics, 'loss': loss, **norms}
 
   return step
+
+
+def _gradients(loss_fn: LossFn, remat: Collection[str]) -> Callable[..., Any]:
+  """`f(trained, fixed, batch, key) -> ((loss, metrics), gradients)`."""
+
+  def loss_of(
+    trained: Params, fixed: Params, batch: Batch, key: jax.Array
+  ) -> tuple[jax.Array, Metrics]:
+    with remat_blocks(remat):
+      return loss_fn({**trained, **fixed}, batch, key, True)
+
+  return jax.value_and_grad(loss_of, has_aux=True)
 
 
 def _updated(

@@ -32,6 +32,37 @@ def test_depth_forms(form, taps, padding):
     np.testing.assert_allclose(a, b, atol=2e-5)
 
 
+def test_kernel_gradients():
+  """Of large maps with few outputs: the same numbers, in another form."""
+  forms = {  # kernel -> form
+    (3, 3, 16, 5): 'exchanged',
+    (5, 3, 32, 20): 'exchanged',
+    (3, 3, 20, 2): 'exchanged',
+    (3, 3, 5, 20): 'padded',
+    (3, 3, 5, 7): 'plain',
+    (3, 3, 5, 16): 'plain',
+    (2, 2, 16, 5): 'plain',
+  }
+  for shape, form in forms.items():
+    x, kernel = random(1, 64, 66, shape[2]), random(*shape, seed=1)
+
+    def loss(x, kernel):
+      return jnp.square(conv_lib.conv(x, kernel)).mean()
+
+    run = jax.grad(loss, (0, 1))
+    with conv_lib.for_backend('cpu'):
+      assert conv_lib.kernel_gradient_form(x.shape, kernel.shape) == form
+      got = jax.jit(run)(x, kernel)
+    with conv_lib.for_backend('gpu'):
+      assert conv_lib.kernel_gradient_form(x.shape, kernel.shape) == 'plain'
+      want = run(x, kernel)
+    for a, b in zip(got, want, strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-4)
+  small = conv_lib.kernel_gradient_form((1, 32, 32, 16), (3, 3, 16, 5))
+  strided = conv_lib.kernel_gradient_form((1, 64, 64, 16), (3, 3, 16, 5), 2)
+  assert small == strided == 'plain'
+
+
 @pytest.mark.parametrize('ndim', [2, 3])
 def test_product(ndim):
   x, kernel = random(2, *(5, 6, 4)[:ndim], 3), random(*(1,) * ndim, 3, 4)
