@@ -16,6 +16,11 @@ removes the marks that please the extractor and nobody else:
     --config.train.init_from="('$R/joint',)" --config.loss.reenactment=0.0 \
     --config.optim.lr=5e-4 --config.train.steps=130
 
+After the export, openings that are read too small are put right:
+
+  python -m takin_jax.train.export $R/finish --out my_weights
+  python -m takin_jax.train.calibrate --records records --weights my_weights
+
 Hardware: two CPU cores. Time and scores: takin_jax/weights/nano/MODEL_CARD.md.
 """
 
