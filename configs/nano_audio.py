@@ -26,7 +26,7 @@ def _nano_speech():
 def get_denoiser() -> ConfigDict:
   """The values that make the denoiser small: 4.0 M parameters."""
   conformer = dict(
-    dim=192, heads=4, ffn_dim=384, kernel=13, conv_norm='layer', dropout=0.1
+    dim=192, heads=4, ffn_dim=384, kernel=13, conv_norm='layer', dropout=0.2
   )
   return ConfigDict(
     dict(
@@ -95,19 +95,19 @@ def get_config() -> ConfigDict:
   )
   config.optim = ConfigDict(
     dict(
-      lr=6e-4,
+      lr=8e-4,
       schedule='constant_then_linear',
-      decay_from=0.4,
+      decay_from=0.35,
       warmup_steps=100,
       weight_decay=1e-2,
       clip_norm=1.0,
-      ema_decay=0.998,
+      ema_decay=0.995,
       freeze=('speech',),
     )
   )
   config.train = ConfigDict(
     dict(
-      steps=1200,
+      steps=650,  # with more the lips on held-out people get worse
       log_every=100,
       samples_every=500,
       init_from=('runs/speech:speech',),  # the distilled encoder
@@ -115,12 +115,12 @@ def get_config() -> ConfigDict:
   )
   config.eval = ConfigDict(
     dict(
-      every=250,
+      every=130,
       videos=2,  # with sound, of held-out faces, beside every sample
       renderer='nano',  # a weights folder or a run of stage 1
     )
   )
-  config.checkpoint = ConfigDict(dict(every=250, keep=2))
+  config.checkpoint = ConfigDict(dict(every=130, keep=2))
   config.infer = ConfigDict(
     dict(
       emotion='neutral',  # when none is asked for
