@@ -9,12 +9,13 @@ teaches the renderer to follow the extractor's keypoints as well:
   python train.py --config=$C:joint --workdir=$R/joint \
     --config.train.init_from="('$R/extractor:motion','$R/renderer:appearance,warping,generator')"
 
-A short last run without the extractor's judgement of the frames (`reenactment`)
+A last run without the extractor's judgement of the frames (`reenactment`)
 removes the marks that please the extractor and nobody else:
 
   python train.py --config=$C:joint --workdir=$R/finish \
     --config.train.init_from="('$R/joint',)" --config.loss.reenactment=0.0 \
-    --config.optim.lr=7e-4 --config.train.steps=220
+    --config.optim.lr=8e-4 --config.optim.decay_from=0.15 \
+    --config.train.steps=480
 
 After the export, openings that are read too small are put right:
 
@@ -111,11 +112,11 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     positions=5.0,  # heat maps to landmarks
   )
   renderer = dict(
-    l1=1.5,
+    l1=2.0,
     mouth=8.0,  # extra weight of the mouth in it
     warped=0.5,
-    perceptual=1.0,  # VGG-16 on a 64 px crop, mostly the mouth
-    lpips=1.3,  # AlexNet on a 128 px crop
+    perceptual=0.8,  # VGG-16 on a 64 px crop, mostly the mouth
+    lpips=1.0,  # AlexNet on a 128 px crop
     teacher_share=1.0,  # landmarks stand in for the extractor
   )
   picture_off = dict(l1=0.0, warped=0.0, perceptual=0.0, lpips=0.0)
@@ -134,7 +135,7 @@ def get_config(phase: str = 'joint') -> ConfigDict:
       {
         **renderer,
         'teacher_share': 0.5,
-        'reenactment': 0.2,  # the extractor judges the made frame
+        'reenactment': 0.3,  # the extractor judges the made frame
         'expression_scale': EXPRESSION_SCALE,
       }
     )
