@@ -127,7 +127,7 @@ def get_config() -> ConfigDict:
       max_pose_deg=15.0,  # the training people hardly turn further
       close_lips=True,  # in silence
       # of the emotion is added to what the denoiser makes of it
-      emotion_share=0.8,
+      emotion_share=0.6,
     )
   )
   return config
