@@ -229,7 +229,7 @@ def test_audio(tiny_candidate, records):
   assert still['l1'] > 0
   lips = report.details['lips_own']['c'][0]
   assert len(lips) == 20 + speech.SILENCE_S * 25 + 0.5
-  assert set(report.not_measured) == {'CSIM', 'FID', 'LSE-D, LSE-C'}
+  assert {'CSIM', 'FID', 'LSE-D, LSE-C'} <= set(report.not_measured)
   args.clips = ['d']
   with pytest.raises(InputError, match='speech'):
     speech.run(args, tiny_candidate, fake_judge.judge)
