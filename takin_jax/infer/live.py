@@ -13,7 +13,7 @@ import queue
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -210,7 +210,9 @@ def speak(job: Job, note: Note) -> Report:
   if job.verbose:
     note(f'ready after {time.monotonic() - start_s:.2f} s')
   with media.open_live(job.output, SAMPLE_RATE_HZ) as writer:
-    blocks = media.listen(sys.stdin.buffer) if job.stream else paced(job.speech)
+    blocks = (
+      media.listen(_standard_input()) if job.stream else paced(job.speech)
+    )
     return Player(session, writer, job.realtime).play(Arrivals(blocks))
 
 
@@ -224,3 +226,8 @@ def live_plan(job: Job) -> StreamConfig:
     chunk=job.chunk_ms // frame_ms,
     look_ahead=job.look_ahead_ms // frame_ms,
   )
+
+
+def _standard_input() -> BinaryIO:
+  """A reader of our own: Python cannot exit while a thread waits in its."""
+  return os.fdopen(os.dup(sys.stdin.fileno()), 'rb')

@@ -1,9 +1,9 @@
-import io
 import json
 import math
 import re
 import resource
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -96,7 +96,9 @@ def test_blocks_come_at_the_speed_of_speech(tmp_path):
 
 def pipe(monkeypatch, samples):
   data = np.round(samples * 32767).astype('<i2').tobytes()
-  stdin = io.TextIOWrapper(io.BytesIO(data))
+  stdin = tempfile.TemporaryFile()  # noqa: SIM115
+  stdin.write(data)
+  stdin.seek(0)
   monkeypatch.setattr(sys, 'stdin', stdin)
 
 
