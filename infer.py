@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     '--emotion',
     metavar='NAME[:scale]',
     help='e.g. happy or sad:0.5; 0:neutral,2.5:happy:1.5 changes after 2.5 s; '
-    'auto takes it from the speech',
+    'auto: from the speech, with weights that can',
   )
   emotion.add_argument(
     '--emotion-from', metavar='FILE', help='a face in a picture or video'

@@ -15,7 +15,8 @@ from benchmarks.torch_reference.keypoints import transform
 from benchmarks.torch_reference.motion import refine
 from benchmarks.torch_reference.nano_frame import center_grid
 from benchmarks.torch_reference.perceptual import Lpips, Vgg
-from takin_jax.train.loss_config import EYES, GAPS, MOUTH, MotionLossConfig
+from takin_jax.train.loss_config import GAPS, MOUTH, MotionLossConfig
+from takin_jax.types import LIDS
 
 # The tensors that the loss takes, in order.
 INPUTS = (
@@ -134,7 +135,7 @@ class MotionLoss(nn.Module):
       squared = (grid - centre).square().sum(-1)[:, None]
       return torch.exp(-0.5 / radius**2 * squared)
 
-    eyes = sum(bump(pair, 0.12) for pair in EYES)
+    eyes = sum(bump(pair, 0.12) for pair in LIDS)
     return 1.0 + self.cfg.mouth * bump(MOUTH, 0.18) + self.cfg.eyes * eyes
 
   def _reenactment(self, image: Tensor, target: Tensor) -> Tensor:

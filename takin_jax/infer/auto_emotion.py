@@ -16,8 +16,6 @@ from takin_jax.infer.errors import InputError
 from takin_jax.models import emotion_reader
 from takin_jax.types import SAMPLES_PER_FRAME
 
-READER = 'emotion_reader'
-
 
 class AutoEmotion:
   """Listens; a function as `Session` wants it for what changes.
@@ -33,7 +31,7 @@ class AutoEmotion:
 
   def __init__(self, config: Any, params: dict[str, Any], scale: float = 1.0):
     known: Known = params.get('emotions', {})
-    reader = params.get(READER, {})
+    reader = params.get(emotion_reader.GROUP, {})
     reader = {name: part for name, part in reader.items() if name in known}
     if not reader or 'speech' not in params:
       raise InputError(
@@ -42,7 +40,7 @@ class AutoEmotion:
         'teach them with python -m takin_jax.train.emotions.'
       )
     self._known, self._scale = known, scale
-    self._params = {'speech': params['speech'], READER: reader}
+    self._params = {'speech': params['speech'], emotion_reader.GROUP: reader}
     self._read = jax.jit(lambda p, wave: _probabilities(config.model, p, wave))
 
   def __call__(self, time_s: float, heard: np.ndarray) -> np.ndarray:
@@ -68,5 +66,5 @@ def _probabilities(
   model: Any, params: dict[str, Any], wave: jax.Array
 ) -> dict[str, jax.Array]:
   heard = emotion_reader.features(stream.hear(model, params, wave))
-  found = emotion_reader.probabilities(params[READER], heard)
+  found = emotion_reader.probabilities(params[emotion_reader.GROUP], heard)
   return {name: jnp.squeeze(share) for name, share in found.items()}

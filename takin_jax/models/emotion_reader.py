@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 FRAMES = 75  # heard at a time: 3 s
+GROUP = 'emotion_reader'  # of the weights
 
 Reader = Mapping[str, Mapping[str, jax.Array]]
 

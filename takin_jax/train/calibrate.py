@@ -20,15 +20,15 @@ import numpy as np
 from takin_jax import compilation, renderer, weights
 from takin_jax.data import geometry, pipeline
 from takin_jax.ops.geometry import transform_keypoints
-from takin_jax.train.loss_config import EYES
-from takin_jax.types import INNER_LIPS, OUTER_LIPS
+from takin_jax.train.motion_eval import within_clip
+from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS
 
 Params = dict[str, Any]
 # Upper and lower keypoints that open together.
 OPENINGS = {
   'outer lips': (OUTER_LIPS,),
   'inner lips': (INNER_LIPS,),
-  'lids': EYES,
+  'lids': LIDS,
 }
 _BATCH = 8
 
@@ -68,7 +68,7 @@ def slope(
   x: np.ndarray, want: np.ndarray, clip: np.ndarray, opening: Sequence
 ) -> float:
   """Of the openings in x over those in `want` [N, K, 3], within clips."""
-  got, true = (_within(gap(points, opening), clip) for points in (x, want))
+  got, true = (within_clip(clip, gap(points, opening)) for points in (x, want))
   return float((got * true).sum() / np.square(true).sum())
 
 
@@ -76,11 +76,6 @@ def gap(points: np.ndarray, opening: Sequence) -> np.ndarray:
   """[..., K, 3] -> [...] mean distance of the lower from the upper ones."""
   y = points[..., 1]
   return np.mean([y[..., lower] - y[..., upper] for upper, lower in opening], 0)
-
-
-def _within(value: np.ndarray, clip: np.ndarray) -> np.ndarray:
-  means = {c: value[clip == c].mean() for c in np.unique(clip)}
-  return value - np.array([means[c] for c in clip])
 
 
 def widen(

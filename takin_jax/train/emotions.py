@@ -25,7 +25,6 @@ from takin_jax.data.motion_clips import MotionClip
 from takin_jax.models import emotion_reader
 from takin_jax.models.hubert import Hubert, HubertConfig
 
-READER = 'emotion_reader'
 _HOP = 38  # frames from window to window
 _BATCH = 8
 _SHRINK = 0.5  # of the covariance towards a multiple of unity
@@ -141,7 +140,7 @@ def update(records: str, folder: str, cache: str = '') -> str:
   config, params = weights.load(folder)
   clips = motion_clips.load_clips(records, cached=cache)
   params['emotions'] = motion_clips.named_emotions(clips)
-  params.pop(READER, None)
+  params.pop(emotion_reader.GROUP, None)
   text = 'No emotions from sound: the weights have no speech encoder.'
   if 'speech' in params:
     talking = [clip for clip in clips if clip.speech]
@@ -151,7 +150,7 @@ def update(records: str, folder: str, cache: str = '') -> str:
         hear(talking, config.model, params['speech'])
       )
     if reader:
-      params[READER] = reader
+      params[emotion_reader.GROUP] = reader
   weights.save(weights.folder(folder), config, params)
   return f'{", ".join(params["emotions"])} written. {text}'
 

@@ -11,16 +11,14 @@ from takin_jax.config import build
 from takin_jax.data.geometry import LANDMARKS
 from takin_jax.losses import motion as losses
 from takin_jax.models.motion import MotionConfig, MotionExtractor
-from takin_jax.types import INNER_LIPS
+from takin_jax.types import INNER_LIPS, LIDS
 
 Params = dict[str, Any]
 Terms = dict[str, jax.Array]
-MOUTH, EYES = (0, 1, 2, 3), ((6, 7), (8, 9))
+MOUTH = (0, 1, 2, 3)
 NUM_LANDMARKS = 478
-GAPS = (
-  INNER_LIPS,
-  *EYES,
-)  # upper and lower keypoint of the mouth and both eyes
+# Upper and lower keypoint of the mouth and both eyes.
+GAPS = (INNER_LIPS, *LIDS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -150,7 +150,7 @@ def _extractor(
     ('lids', [6, 8], [7, 9]),
   ):
     want, got = (
-      _within(clip, (v[:, lowers, 1] - v[:, uppers, 1]).mean(1))
+      within_clip(clip, (v[:, lowers, 1] - v[:, uppers, 1]).mean(1))
       for v in (x, found)
     )
     out[f'{name}_r'] = float(np.corrcoef(want, got)[0, 1])
@@ -158,7 +158,7 @@ def _extractor(
   return out
 
 
-def _within(clip: np.ndarray, value: np.ndarray) -> np.ndarray:
+def within_clip(clip: np.ndarray, value: np.ndarray) -> np.ndarray:
   """Deviation from the clip's mean."""
   value = value.copy()
   for c in np.unique(clip):

@@ -13,7 +13,6 @@ from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.ops.grid_sample import center_grid
 from takin_jax.ops.resize import avg_pool
 from takin_jax.train.loss_config import (
-  EYES,
   MOUTH,
   MotionLossConfig,
   Params,
@@ -22,6 +21,7 @@ from takin_jax.train.loss_config import (
   gap_error,
   weighted,
 )
+from takin_jax.types import LIDS
 
 
 def _reenactment_error(
@@ -117,7 +117,7 @@ def _region_weight(cfg: MotionLossConfig, x: jax.Array, size: int) -> jax.Array:
     squared = jnp.square(grid - centre).sum(-1, keepdims=True)
     return jnp.exp(-0.5 / radius**2 * squared)
 
-  eyes = sum(bump(pair, 0.12) for pair in EYES)
+  eyes = sum(bump(pair, 0.12) for pair in LIDS)
   return 1.0 + cfg.mouth * bump(MOUTH, 0.18) + cfg.eyes * eyes
 
 
@@ -139,7 +139,7 @@ def interesting_point(key: jax.Array, x: jax.Array) -> jax.Array:
   regions = jnp.stack(
     [
       *[x[:, jnp.asarray(MOUTH), :2].mean(1)] * 6,
-      *(x[:, jnp.asarray(pair), :2].mean(1) for pair in EYES),
+      *(x[:, jnp.asarray(pair), :2].mean(1) for pair in LIDS),
       *[_any_point(keys[0], x, 0.75)] * 2,
     ],
     1,

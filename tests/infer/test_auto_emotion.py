@@ -3,8 +3,9 @@ import pytest
 
 from takin_jax import weights
 from takin_jax.infer import animate
-from takin_jax.infer.auto_emotion import READER, AutoEmotion, certainty
+from takin_jax.infer.auto_emotion import AutoEmotion, certainty
 from takin_jax.infer.errors import InputError
+from takin_jax.models.emotion_reader import GROUP
 from tests.infer import tiny
 
 FEATURES = 2 * 8  # states of both layers
@@ -25,7 +26,7 @@ def test_the_emotion_is_what_the_sound_sounds_like(tiny_weights, seconds):
   sound = np.ones(int(16_000 * seconds), 'f')
 
   def found(bias, scale=1.0):
-    read = AutoEmotion(config, {**params, READER: reader(bias)}, scale)
+    read = AutoEmotion(config, {**params, GROUP: reader(bias)}, scale)
     return read(0.0, sound)
 
   np.testing.assert_allclose(found(30.0), known['happy'], atol=1e-6)
@@ -52,7 +53,7 @@ def test_auto_speaks(tmp_path, portrait, speech, monkeypatch):
   monkeypatch.setenv('TAKIN_CACHE_DIR', str(tmp_path / 'cache'))
   folder = tiny.save(tmp_path / 'weights')
   config, params = weights.load(folder)
-  weights.save(folder, config, {**params, READER: reader(2.0)})
+  weights.save(folder, config, {**params, GROUP: reader(2.0)})
   job = animate.Job(
     source=str(portrait),
     audio=str(speech),
@@ -65,4 +66,4 @@ def test_auto_speaks(tmp_path, portrait, speech, monkeypatch):
   assert callable(model.emotion) and callable(model.wish())
   del params['speech']
   with pytest.raises(InputError, match='cannot tell'):
-    AutoEmotion(config, {**params, READER: reader(2.0)})
+    AutoEmotion(config, {**params, GROUP: reader(2.0)})

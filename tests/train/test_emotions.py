@@ -6,9 +6,10 @@ import pytest
 from takin_jax import weights
 from takin_jax.config import build
 from takin_jax.models import emotion_reader
+from takin_jax.models.emotion_reader import GROUP
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train import emotions
-from takin_jax.train.emotions import READER, Heard
+from takin_jax.train.emotions import Heard
 from tests.data.fake_records import write_clip
 
 SPEECH = dict(conv_dims=(4,) * 7, dim=8, layers=1, heads=2, ffn_dim=8)
@@ -65,7 +66,7 @@ def folder(tmp_path):
   shapes = jax.eval_shape(hubert.init, jax.random.key(0), jnp.zeros((1, 800)))
   speech = jax.tree.map(lambda x: np.full(x.shape, 0.1), shapes['params'])
   params = {'speech': speech, 'other': {'x': np.arange(3.0)}}
-  params[READER] = {'stale': {'kernel': np.ones(2), 'bias': np.array(0.0)}}
+  params[GROUP] = {'stale': {'kernel': np.ones(2), 'bias': np.array(0.0)}}
   config = {'name': 'tiny', 'model': {'speech': SPEECH}}
   weights.save(tmp_path / 'weights', config, params, np.float32)
   return tmp_path
@@ -89,7 +90,7 @@ def test_a_reader_is_stored(folder, monkeypatch):
   monkeypatch.setattr(emotions, 'hear', lambda *args: heard)
   text = emotions.update(str(folder / 'records'), str(folder / 'weights'))
   assert 'People left out' in text
-  reader = weights.load(folder / 'weights')[1][READER]
+  reader = weights.load(folder / 'weights')[1][GROUP]
   assert set(reader) == {'happy', 'neutral', 'sad'}
   assert reader['sad']['kernel'].shape == (20,)
 
