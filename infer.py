@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
   add('--seed', type=int, default=0, help='of the motion')
   add('--pose-scale', type=_factor, default=1.0, help='head movement')
   add('--motion-scale', type=_factor, default=1.0, help='expression')
+  add('--blinks', metavar='N', type=_factor, help='a minute; 0: none')
   relative = parser.add_mutually_exclusive_group()
   relative.add_argument(
     '--relative',

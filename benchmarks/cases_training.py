@@ -12,6 +12,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks import training
@@ -24,6 +25,7 @@ from benchmarks.training import Batch, OurTraining
 from takin_jax import renderer
 from takin_jax.config import build, load_config
 from takin_jax.data import geometry, mean_face
+from takin_jax.diffusion import units
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
@@ -186,11 +188,13 @@ def audio_module(config: ConfigDict, params: Params) -> audio_loss.AudioLoss:
   sizes = build(DenoiserConfig, config.model.denoiser)
   states = (speech.layers + 1, speech.dim)
   twin = Denoiser(sizes, states, sizes.motion_dim - 7)
+  power = units.power(params['stats'])
   return audio_loss.AudioLoss(
     load_named(twin, params['denoiser']),
     build(DiffusionConfig, config.diffusion),
     cfg.terms,
     cfg.repeats,
+    None if power is None else torch.tensor(np.asarray(power)),
   )
 
 

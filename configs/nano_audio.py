@@ -69,6 +69,7 @@ def get_config() -> ConfigDict:
       batch_size=8,  # windows
       speech_share=0.8,  # the rest shows faces without speech
       cache='',  # folder of takin_jax.train.extract: listens only once
+      decorrelate=True,  # what moves together is one number to the denoiser
     )
   )
   config.model = ConfigDict(
@@ -125,7 +126,8 @@ def get_config() -> ConfigDict:
     dict(
       emotion='neutral',  # when none is asked for
       max_pose_deg=15.0,  # the training people hardly turn further
-      close_lips=True,  # in silence
+      own_keypoints=True,  # lips close in silence, lids blink
+      blinks_per_minute=20.0,
       # of the emotion is added to what the denoiser makes of it
       emotion_share=0.6,
     )

@@ -26,7 +26,7 @@ def facts(monkeypatch):
   monkeypatch.setattr(
     audio_task,
     '_facts',
-    lambda records, cached: {
+    lambda records, cached, decorrelate: {
       'stats': stats,
       'emotions': {'neutral': np.zeros(size)},
     },

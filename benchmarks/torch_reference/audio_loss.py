@@ -36,6 +36,7 @@ class AudioLoss(nn.Module):
     diffusion: what it predicts.
     cfg: weights of the terms.
     repeats: rows per window.
+    power: [M] what a unit of each number is worth; None: all the same.
   """
 
   def __init__(
@@ -44,12 +45,15 @@ class AudioLoss(nn.Module):
     diffusion: DiffusionConfig,
     cfg: DenoiseLossConfig,
     repeats: int,
+    power: Tensor | None = None,
   ):
     super().__init__()
     self.denoiser = denoiser
     self.prediction, self.cfg, self.repeats = diffusion.prediction, cfg, repeats
     weights = torch.ones(denoiser.cfg.motion_dim)
     weights[:LIP_NUMBERS], weights[-7:] = cfg.lips, cfg.pose
+    if power is not None:
+      weights = weights * power
     self.register_buffer('weights', weights / weights.mean())
 
   def forward(self, states: Tensor, *rows: Tensor) -> Tensor:

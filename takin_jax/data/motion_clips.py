@@ -21,6 +21,9 @@ EXP_DIM = 63
 POSE_LOW = np.array([0.8, -0.3, -0.3, 0.0, -25, -25, -25], np.float32)
 POSE_HIGH = np.array([1.25, 0.3, 0.3, 0.0, 25, 25, 25], np.float32)
 MIN_STD = 1e-3
+# Lips, the rest of the face, and the head.
+PARTS = (np.s_[:18], np.s_[18:EXP_DIM], np.s_[EXP_DIM:])
+MIN_SHARE = 0.1  # of the deviation along their main direction
 
 _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16  # of the head's motion, in time
 _NO_EMOTION = ('-', '', emotions.NEUTRAL)
@@ -153,10 +156,35 @@ def motion_stats(
   Numbers that hardly move keep a floor of deviation, or their noise would
   count as much as the lips.
   """
-  chosen = [c.motion for c in clips if c.speech] or [c.motion for c in clips]
-  motion = np.concatenate(chosen).astype(np.float64)
+  motion = _spoken(clips)
   std = np.maximum(motion.std(0), MIN_STD)
   return motion.mean(0).astype(np.float32), std.astype(np.float32)
+
+
+def motion_directions(clips: Sequence[MotionClip]) -> np.ndarray:
+  """What moves together: principal directions of lips, face and head.
+
+  Each of the three keeps its own numbers, for they are weighed and smoothed
+  apart. Directions that hardly matter keep a floor of deviation.
+
+  Returns:
+    [70, 70]: rows are orthogonal directions in motion divided by its
+    deviation (`motion_stats`), as long as motion deviates along them.
+  """
+  mean, std = motion_stats(clips)
+  scaled = (_spoken(clips) - mean) / std
+  mix = np.zeros((scaled.shape[1],) * 2)
+  for part in PARTS:
+    power, directions = np.linalg.eigh(np.cov(scaled[:, part].T))
+    length = np.sqrt(np.maximum(power, MIN_SHARE**2 * power.max()))
+    mix[part, part] = length[::-1, None] * directions.T[::-1]
+  return mix.astype(np.float32)
+
+
+def _spoken(clips: Sequence[MotionClip]) -> np.ndarray:
+  """[N, 70] float64 motion of all speech, or of everything without any."""
+  chosen = [c.motion for c in clips if c.speech] or [c.motion for c in clips]
+  return np.concatenate(chosen).astype(np.float64)
 
 
 def named_emotions(clips: Sequence[MotionClip]) -> dict[str, np.ndarray]:

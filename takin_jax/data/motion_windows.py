@@ -51,6 +51,8 @@ class WindowConfig:
     cache: folder of `takin_jax.train.extract`, '' for none. Windows of speech
       whose states are in it start where those do, at their own speed and
       unchanged; latents in it stand in for the landmarks' motion.
+    decorrelate: what moves together, as both lids, is one number to the
+      denoiser.
     threads: that make windows.
     prefetch: windows that are made ahead.
     crop: facts about the records' crop, for the weights folder.
@@ -70,6 +72,7 @@ class WindowConfig:
   speed: float = 0.08
   augment: speech.Augment | None = speech.Augment()
   cache: str = ''
+  decorrelate: bool = False
   threads: int = 2
   prefetch: int = 64
   crop: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -50,8 +50,7 @@ class Candidate:
   @property
   def controls(self) -> Controls:
     """What infer.py takes when the user asks for nothing."""
-    limit = loading.infer_config(self.config).max_pose_deg
-    return Controls(max_pose_deg=limit)
+    return loading.controls(self.config)
 
   def emotion(self, name: str | None) -> np.ndarray | None:
     """[3K] of `NAME[:scale]`; None: the default of these weights."""

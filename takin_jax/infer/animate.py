@@ -54,6 +54,7 @@ class Job:
     seed: of the noise that becomes motion.
     pose_scale: factor on head movement.
     motion_scale: factor on expression.
+    blinks: per minute, added to speech; None: the weights' default.
     relative: the changes of a driving video move the portrait.
     crop: 'auto', 'none' or 'x,y,size' in pixels of the portrait.
     driving_crop: likewise for the driving video.
@@ -81,6 +82,7 @@ class Job:
   seed: int = 0
   pose_scale: float = 1.0
   motion_scale: float = 1.0
+  blinks: float | None = None
   relative: bool = True
   crop: str = 'auto'
   driving_crop: str = 'auto'
@@ -241,10 +243,9 @@ def open_model(job: Job, note: Note) -> Model:
     params,
     device,
     _emotion(job, config, params),
-    Controls(
+    loading.controls(config, job.blinks).replace(
       motion_scale=job.motion_scale,
       pose_scale=job.pose_scale,
-      max_pose_deg=loading.infer_config(config).max_pose_deg,
       relative=float(job.relative),
     ),
     image,

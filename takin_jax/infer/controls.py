@@ -25,6 +25,7 @@ class Controls:
     pose_scale: factor on movements of the head.
     max_pose_deg: the head turns less than this far from its place in the
       portrait, in pitch, yaw and roll.
+    blinks_per_minute: added to motion predicted from speech.
     relative: 1: the changes of a driving video since its first frame move the
       portrait; 0: the portrait takes its expression and pose as they are.
   """
@@ -32,6 +33,7 @@ class Controls:
   motion_scale: float = 1.0
   pose_scale: float = 1.0
   max_pose_deg: float = 180.0
+  blinks_per_minute: float = 0.0
   relative: float = 1.0
 
 

@@ -11,6 +11,7 @@ from takin_jax import renderer
 from takin_jax import weights as weights_lib
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import named
 from takin_jax.infer.errors import InputError
 from takin_jax.models.denoiser import DenoiserConfig
@@ -32,14 +33,17 @@ class InferConfig:
   Attributes:
     emotion: `NAME[:scale]` when the user asks for none; '': not conditioned.
     max_pose_deg: the head turns less than this from its place.
-    close_lips: in silence, by this project's own lip keypoints.
+    own_keypoints: this project's own, of which lips and lids are known: lips
+      close in silence and lids blink.
+    blinks_per_minute: that are added when the user does not say how many.
     emotion_share: share of the emotion's expression that is added to what the
       denoiser makes of it, see `controls.emotion_shift`.
   """
 
   emotion: str = ''
   max_pose_deg: float = 180.0
-  close_lips: bool = False
+  own_keypoints: bool = False
+  blinks_per_minute: float = 0.0
   emotion_share: float = 0.0
 
 
@@ -125,3 +129,26 @@ def emotion_vector(
 def infer_config(config: ConfigDict) -> InferConfig:
   """The settings that suit these weights."""
   return build(InferConfig, config.get('infer'))
+
+
+def controls(config: ConfigDict, blinks: float | None = None) -> Controls:
+  """How motion is put on the portrait when the user asks for nothing.
+
+  Args:
+    config: of the weights.
+    blinks: a minute; None: what suits the weights.
+
+  Raises:
+    InputError: blinks are asked for, and the lids are not known.
+  """
+  cfg = infer_config(config)
+  if not cfg.own_keypoints:
+    if blinks:
+      raise InputError(
+        f'Nobody knows which keypoints of {config.name!r} are lids: leave '
+        '--blinks out with these weights.'
+      )
+    blinks = 0.0
+  if blinks is None:
+    blinks = cfg.blinks_per_minute
+  return Controls(max_pose_deg=cfg.max_pose_deg, blinks_per_minute=blinks)

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from takin_jax.config import build
+from takin_jax.diffusion import units
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.infer import rest
+from takin_jax.infer import blink, rest
 from takin_jax.infer.controls import Controls, emotion_shift, speak
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
@@ -75,6 +76,7 @@ class SpeechState:
     window: [] number of the chunk.
     key: of the noise.
     rest: how silent it has been.
+    blink: [] frames to the next blink.
     shift: [K, 3] of the emotion that was added to its last expression.
   """
 
@@ -84,6 +86,7 @@ class SpeechState:
   window: jax.Array
   key: jax.Array
   rest: rest.RestState
+  blink: jax.Array
   shift: jax.Array
 
 
@@ -113,6 +116,7 @@ def first_state(
     window=np.int32(0),
     key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
     rest=rest.first_state(),
+    blink=blink.first_state(),
     shift=np.zeros(((motion_dim - 7) // 3, 3), np.float32),
   )
 
@@ -156,16 +160,14 @@ def speech_step(
   """
   cfg = build(DiffusionConfig, config.diffusion)
   wave = jnp.concatenate([state.past, sound])
-  mean, std = params['stats']['mean'], params['stats']['std']
-  exp_dim = wish.emotion.shape[-1]
-  emotion = (wish.emotion - mean[:exp_dim]) / std[:exp_dim]
+  stats = params['stats']
   key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.window)
   x = sample_motion(
     MotionDenoiser(build(DenoiserConfig, config.model.denoiser)),
     params['denoiser'],
     hear(config.model, params, wave),
     {
-      'emotion': emotion[None],
+      'emotion': units.to_units(stats, wish.emotion)[None],
       'source_kp': source.kp.reshape(1, -1),
       'prefix': state.prefix[None],
       'prefix_mask': state.prefix_mask[None],
@@ -175,16 +177,22 @@ def speech_step(
     key,
     plan.past,
   )[0, : plan.chunk]
-  predicted = Motion.from_vector(x * std + mean)
+  predicted = Motion.from_vector(units.from_units(stats, x))
   infer = config.get('infer', {})
   shift = emotion_of_chunk(
     params, state, wish, infer.get('emotion_share', 0.0), plan
   )
   predicted = predicted.replace(exp=predicted.exp + shift)
-  close_lips = infer.get('close_lips', False)
+  own_keypoints = infer.get('own_keypoints', False)
   rested, predicted = rest.settle(
-    state.rest, sound, predicted, source.kp, close_lips
+    state.rest, sound, predicted, source.kp, own_keypoints
   )
+  motion, wait = speak(source.motion, predicted, wish.controls), state.blink
+  if own_keypoints:
+    rate = wish.controls.blinks_per_minute
+    chance = jax.random.uniform(jax.random.fold_in(key, 2), (plan.chunk,))
+    wait, closed = blink.course(wait, rate, chance)
+    motion = motion.replace(exp=blink.close_lids(motion.exp, source.kp, closed))
   made = jnp.ones(plan.chunk, bool)
   state = SpeechState(
     past=wave[plan.step_samples :][: state.past.shape[0]],
@@ -193,9 +201,10 @@ def speech_step(
     window=state.window + 1,
     key=state.key,
     rest=rested,
+    blink=wait,
     shift=shift[-1],
   )
-  return state, speak(source.motion, predicted, wish.controls)
+  return state, motion
 
 
 def emotion_of_chunk(

@@ -40,6 +40,7 @@ def denoise_loss(
   frame_mask: jax.Array,
   prediction: str,
   cfg: DenoiseLossConfig,
+  power: jax.Array | None = None,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Mean squared error of what the network predicts, and the other terms.
 
@@ -51,13 +52,14 @@ def denoise_loss(
     frame_mask: [B, T] bool, False for padding.
     prediction: 'eps', 'x0' or 'v'.
     cfg: weights.
+    power: [M] what one unit of each number is worth; None: all the same.
 
   Returns:
     The loss [] and its parts by name.
   """
   output = output.astype(jnp.float32)
   target = schedule.training_target(x0, noise, alpha, prediction)
-  weights = number_weights(x0.shape[-1], cfg)
+  weights = number_weights(x0.shape[-1], cfg, power)
   loss = masked_mean(jnp.square(output - target) * weights, frame_mask)
   parts = {'denoise': loss}
   if cfg.velocity or cfg.smooth:
@@ -76,10 +78,14 @@ def denoise_loss(
   return loss, parts
 
 
-def number_weights(numbers: int, cfg: DenoiseLossConfig) -> jax.Array:
+def number_weights(
+  numbers: int, cfg: DenoiseLossConfig, power: jax.Array | None = None
+) -> jax.Array:
   """Weight of each of the motion's numbers, with mean 1: [M]."""
   weights = jnp.ones(numbers)
   weights = weights.at[:LIP_NUMBERS].set(cfg.lips).at[-7:].set(cfg.pose)
+  if power is not None:
+    weights = weights * power
   return weights / weights.mean()
 
 

@@ -50,6 +50,12 @@ class Discriminator(nn.Module):
         width, kernel, 0, folded=cfg.folded, dtype=self.dtype, name=name
       )(x, train)
 
+    side = min(image.shape[1:3])
+    if side < _smallest(cfg.num_blocks):
+      raise ValueError(
+        f'{cfg.num_blocks} blocks of the discriminator need pictures of at '
+        f'least {_smallest(cfg.num_blocks)} px; these have {side}.'
+      )
     x, features = image, []
     for i in range(cfg.num_blocks):
       width = min(cfg.block_expansion * 2 ** (i + 1), cfg.max_features)
@@ -62,6 +68,14 @@ class Discriminator(nn.Module):
         x = avg_pool(x[:, :h, :w], 2)
       features.append(x)
     return conv('scores', x, 1, 1).astype(jnp.float32), features
+
+
+def _smallest(blocks: int) -> int:
+  """The side of a picture of which these blocks leave one pixel or more."""
+  side = 1
+  for i in range(blocks):
+    side = (side if i == 0 else 2 * side) + 3
+  return side
 
 
 class InstanceNorm(nn.Module):

@@ -70,3 +70,46 @@ def random_similarity(
   xy = x[..., :2] @ rotation * scale + shift
   x = jnp.concatenate([xy, x[..., 2:] * scale], -1)
   return image, x, pose_deg.at[:, 2].add(roll_deg)
+
+
+def random_surroundings(
+  key: jax.Array, image: jax.Array, x: jax.Array, share: float
+) -> jax.Array:
+  """Puts faces before other pictures of the batch, and something before faces.
+
+  Hair, clothes and background shall not tell where the head is.
+
+  Args:
+    key: random key.
+    image: [B, H, H, 3].
+    x: [B, K, 2 or 3] keypoints all over the face, in [-1, 1] units.
+    share: of pictures with other surroundings; half as many are covered in
+      one place.
+
+  Returns:
+    [B, H, H, 3].
+  """
+  keys = jax.random.split(key, 6)
+  b, size = image.shape[:2]
+  grid = center_grid(size, size)
+  low, high = x[..., :2].min(1), x[..., :2].max(1)
+  radius = jax.random.uniform(keys[0], (b, 2), minval=0.5, maxval=0.8)
+  radius *= high - low
+  middle = (low + high) / 2
+
+  def outside(middle: jax.Array, radius: jax.Array, power: int) -> jax.Array:
+    at = (grid - middle[:, None, None]) / radius[:, None, None]
+    distance = (at**power).sum(-1, keepdims=True) ** (1 / power)
+    return jnp.clip((distance - 1.0) / 0.15, 0.0, 1.0)
+
+  around = outside(middle, radius, 2)
+  around *= jax.random.bernoulli(keys[1], share, (b, 1, 1, 1))
+  # Upside down, or there would be a second face.
+  others = jnp.roll(image, 1 + b // 2, 0)[:, ::-1]
+  spot = jax.random.uniform(keys[2], (b, 2), minval=-1, maxval=1)
+  spot = middle + spot * (high - low) / 2
+  patch = jax.random.uniform(keys[3], (b, 2), minval=0.08, maxval=0.3)
+  covered = 1.0 - outside(spot, patch, 8)
+  covered *= jax.random.bernoulli(keys[4], share / 2, (b, 1, 1, 1))
+  hidden = jnp.maximum(around, covered)
+  return image + hidden * (others - image)

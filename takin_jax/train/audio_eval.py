@@ -17,6 +17,7 @@ import numpy as np
 
 from takin_jax.config import build, from_json, to_json
 from takin_jax.data import cache, motion_clips, motion_windows, speech
+from takin_jax.diffusion import units
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
@@ -34,15 +35,9 @@ _STATES_ERROR = 0.05  # rounding to float16 makes much less
 def normalize(
   stats: Params, batch: dict[str, jax.Array]
 ) -> dict[str, jax.Array]:
-  """Motion, prefix and emotion of a batch in units of their deviation."""
-  mean, std = stats['mean'], stats['std']
-  exp_dim = batch['emotion'].shape[-1]
-  return {
-    **batch,
-    'motion': (batch['motion'] - mean) / std,
-    'prefix': (batch['prefix'] - mean) / std,
-    'emotion': (batch['emotion'] - mean[:exp_dim]) / std[:exp_dim],
-  }
+  """Motion, prefix and emotion of a batch in the denoiser's units."""
+  names = ('motion', 'prefix', 'emotion')
+  return {**batch, **{k: units.to_units(stats, batch[k]) for k in names}}
 
 
 def lip_gap(motion: np.ndarray) -> np.ndarray:
@@ -202,6 +197,6 @@ def _generator(config_json: str) -> Any:
       cfg,
       jax.random.key(0),
     )
-    return x * params['stats']['std'] + params['stats']['mean']
+    return units.from_units(params['stats'], x)
 
   return generate

@@ -24,7 +24,7 @@ from takin_jax.data import (
   motion_clips,
   motion_windows,
 )
-from takin_jax.diffusion import schedule
+from takin_jax.diffusion import schedule, units
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
 from takin_jax.models.denoiser import (
@@ -82,7 +82,9 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
     prefix=jnp.zeros((1, cfg.prefix, dim)),
     prefix_mask=jnp.zeros((1, cfg.prefix), bool),
   )
-  facts = _facts(config.data.records, config.data.get('cache', ''))
+  data = config.data
+  told = data.records, data.get('cache', ''), data.get('decorrelate', False)
+  facts = _facts(*told)
   return {
     'speech': speech['params'],
     'denoiser': variables['params'],
@@ -100,21 +102,22 @@ def _modules(config: ConfigDict) -> tuple[Hubert, MotionDenoiser]:
 
 
 @functools.lru_cache(maxsize=1)
-def _facts(records: str, cached: str) -> Params:
+def _facts(records: str, cached: str, decorrelate: bool) -> Params:
   """Groups `stats` and `emotions` of the training people.
 
   Without a name of records, for a dry run, they only have the right shapes.
   """
   if not records:
     size = motion_clips.EXP_DIM
-    stats = {'mean': np.zeros(size + 7), 'std': np.ones(size + 7)}
-    return {'stats': stats, 'emotions': {'neutral': np.zeros(size)}}
-  clips = motion_clips.load_clips(records, cached=cached)
-  mean, std = motion_clips.motion_stats(clips)
-  return {
-    'stats': {'mean': mean, 'std': std},
-    'emotions': motion_clips.named_emotions(clips),
-  }
+    mean, std, mix = np.zeros(size + 7), np.ones(size + 7), np.eye(size + 7)
+    emotions = {'neutral': np.zeros(size)}
+  else:
+    clips = motion_clips.load_clips(records, cached=cached)
+    mean, std = motion_clips.motion_stats(clips)
+    mix = motion_clips.motion_directions(clips)
+    emotions = motion_clips.named_emotions(clips)
+  stats = {'mean': mean, 'std': std} | ({'mix': mix} if decorrelate else {})
+  return {'stats': stats, 'emotions': emotions}
 
 
 def batches(config: ConfigDict) -> Any:
@@ -208,6 +211,7 @@ def loss_fn(config: ConfigDict) -> Any:
       rows['frame_mask'],
       diffusion.prediction,
       cfg.terms,
+      units.power(params['stats']),
     )
 
   return loss

@@ -63,6 +63,8 @@ class MotionLossConfig:
     teacher_share: share of pairs rendered from the landmarker's keypoints.
     similarity: scale, roll and shift pictures seen by the motion extractor
       (only while nothing is rendered).
+    surroundings: with it, share of pictures whose face is put before another
+      picture.
     colors: strength of the colour changes.
   """
 
@@ -96,6 +98,7 @@ class MotionLossConfig:
   reenactment: float = 0.0
   teacher_share: float = 0.0
   similarity: bool = False
+  surroundings: float = 0.0
   colors: float = 0.15
 
   def __post_init__(self):

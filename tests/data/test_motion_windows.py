@@ -62,6 +62,27 @@ def test_stats_have_a_floor_and_prefer_speech():
   assert motion_clips.motion_stats([quiet])[0][0] > 100
 
 
+def test_directions_are_what_moves_together():
+  rng, talk = np.random.default_rng(0), make_clip()
+  motion = rng.normal(size=(1000, 70)).astype(np.float32)
+  for number in (19, 25, 28):  # lids among the numbers of the face
+    motion[:, number] *= 0.1
+    motion[:, number] += 5 * motion[:, 19]
+  talk = dataclasses.replace(talk, motion=motion)
+  mean, std = motion_clips.motion_stats([talk])
+  mix = motion_clips.motion_directions([talk])
+  scaled = (talk.motion - mean) / std @ np.linalg.inv(mix)
+  for part in motion_clips.PARTS:  # as independent as noise
+    covariance = np.cov(scaled[:, part].T)
+    power = np.diag(covariance)
+    np.testing.assert_allclose(covariance, np.diag(power), atol=1e-3)
+    assert power[0] == pytest.approx(1, rel=1e-3)
+    assert (power < 1.001).all()  # what hardly moves keeps a floor
+  first = np.abs(mix[18])
+  assert set(np.argsort(first)[-3:]) == {19, 25, 28}
+  assert not mix[:18, 18:].any() and not mix[63:, :63].any()
+
+
 def test_emotions_count_people_once_and_relative_to_rest():
   middle = make_clip().mean_exp[0]
   clips = [

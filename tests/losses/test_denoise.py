@@ -85,6 +85,12 @@ def test_smoothness_is_the_second_difference_of_the_prediction(batch):
   )
 
 
+def test_errors_count_by_the_motion_they_make():
+  power = np.linspace(0.1, 3, M)
+  weights = number_weights(M, DenoiseLossConfig(), power)
+  np.testing.assert_allclose(weights, power / power.mean(), rtol=1e-5)
+
+
 def test_weights_of_the_numbers():
   weights = number_weights(M, DenoiseLossConfig(lips=4.0, pose=2.0))
   np.testing.assert_allclose(weights.mean(), 1, rtol=1e-6)

@@ -40,3 +40,17 @@ def test_colors_stay_in_range():
   out = augment.apply_colors(image, *colors)
   assert out.min() >= 0 and out.max() <= 1
   assert jnp.abs(out - image).max() > 0.05
+
+
+def test_surroundings_change_and_the_face_stays():
+  rng = np.random.default_rng(0)
+  image = jnp.asarray(rng.random((6, 64, 64, 3)), jnp.float32)
+  x = jnp.asarray(rng.uniform(-0.3, 0.3, (6, 21, 3)), jnp.float32)
+  key = jax.random.key(0)
+  same = augment.random_surroundings(key, image, x, 0.0)
+  np.testing.assert_array_equal(same, image)
+  new = augment.random_surroundings(key, image, x, 1.0)
+  changed = np.abs(new - image).max(-1) > 0.01
+  assert changed[:, 0].mean() > 0.9  # the upper edge is far from the face
+  assert changed[:, 28:36, 28:36].mean() < 0.4  # but for what covers it
+  assert float(new.min()) >= 0 and float(new.max()) <= 1
