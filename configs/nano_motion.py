@@ -1,7 +1,8 @@
 """Stage 1 of the nano model: motion extractor and renderer at 256 x 256.
 
-Three phases; the first two are independent and can run side by side, the third
-teaches the renderer to follow the extractor's keypoints as well:
+Four phases; the first two are independent and can run side by side, the third
+teaches the renderer to follow the extractor's keypoints as well, the last one
+sharpens eyes and mouth before a patch discriminator:
 
   R=runs; C=configs/nano_motion.py
   python train.py --config=$C:extractor --workdir=$R/extractor
@@ -9,13 +10,8 @@ teaches the renderer to follow the extractor's keypoints as well:
   python train.py --config=$C:joint --workdir=$R/joint \
     --config.train.init_from="('$R/extractor:motion','$R/renderer:appearance,warping,generator')"
 
-A last run without the extractor's judgement of the frames (`reenactment`)
-removes the marks that please the extractor and nobody else:
-
-  python train.py --config=$C:joint --workdir=$R/finish \
-    --config.train.init_from="('$R/joint',)" --config.loss.reenactment=0.0 \
-    --config.optim.lr=8e-4 --config.optim.decay_from=0.15 \
-    --config.train.steps=480
+  python train.py --config=$C:finish --workdir=$R/finish \
+    --config.train.init_from="('$R/joint',)"
 
 After the export, openings that are read too small are put right:
 
@@ -71,7 +67,7 @@ def get_model() -> ConfigDict:
 
 
 def get_config(phase: str = 'joint') -> ConfigDict:
-  """The config of a phase: 'extractor', 'renderer' or 'joint'."""
+  """The config of a phase: extractor, renderer, joint or finish."""
   config = ConfigDict()
   config.name = f'nano_motion_{phase}'
   config.stage = 'motion'
@@ -131,7 +127,7 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.loss = ConfigDict(renderer)
     config.optim.decay_from = 1.0  # the joint phase goes on
     config.optim.freeze = ('motion',)
-  elif phase == 'joint':
+  elif phase in ('joint', 'finish'):
     config.loss = ConfigDict(
       {
         **renderer,
@@ -145,6 +141,41 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.optim.decay_from = 0.5
     config.optim.ema_decay = 0.995
     config.optim.freeze = ('motion',)
+    if phase == 'finish':
+      _finish(config)
   else:
-    raise ValueError(f'No phase {phase!r}: extractor, renderer or joint.')
+    raise ValueError(
+      f'No phase {phase!r}: extractor, renderer, joint or finish.'
+    )
   return config
+
+
+def _finish(config: ConfigDict) -> None:
+  """A discriminator; the extractor judges the mouth alone.
+
+  Around the eyes it is pleased by marks that nobody else takes for lids.
+  """
+  unjudged = 1e3  # so wide a spread that errors do not count
+  config.model.discriminator = ConfigDict(dict(block_expansion=16))
+  config.optim.separate = ConfigDict(
+    dict(discriminator=dict(lr=4e-4, b1=0.5))  # its own optimiser
+  )
+  config.loss.update(
+    dict(
+      l1=1.5,
+      lpips=1.5,
+      perceptual=1.0,
+      eyes=8.0,
+      reenactment=0.15,
+      expression_scale=tuple(
+        scale if i in (*range(6), 17) else unjudged  # mouth, chin
+        for i, scale in enumerate(EXPRESSION_SCALE)
+      ),
+      gap_scale=(0.03, unjudged, unjudged),
+      gan=0.06,  # hinge, on a 64 px crop of mouth or eye
+      feature_matching=1.0,
+    )
+  )
+  config.optim.lr = 8e-4
+  config.optim.decay_from = 0.25
+  config.train.steps = 1100

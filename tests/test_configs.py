@@ -1,5 +1,6 @@
 """Every config loads, names only what exists, and builds its networks."""
 
+import importlib.util
 from pathlib import Path
 
 import jax
@@ -46,6 +47,23 @@ def test_config_builds(path):
   make_optimizer(build(OptimConfig, config.optim), config.train.steps)
   sizes = [x.size for x in jax.tree.leaves(params)]
   assert sum(sizes) < (20e6 if config.name.startswith('nano') else 2e9)
+
+
+@pytest.mark.parametrize('phase', ['extractor', 'renderer', 'joint', 'finish'])
+def test_every_phase_of_nano_builds(phase):
+  path = next(path for path in CONFIGS if path.stem == 'nano_motion')
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  config = module.get_config(phase)
+  task = task_for(config)
+  params = jax.eval_shape(
+    lambda key: task.init(config, key), jax.random.key(config.seed)
+  )
+  task.loss_fn(config)
+  build(DATA[config.stage], config.data)
+  assert ('discriminator' in params) == (phase == 'finish')
+  assert set(config.optim.freeze) <= set(params)
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
