@@ -14,6 +14,7 @@ LIP_NUMBERS = 18
 HEAD_NUMBERS = 7  # scale, translation and pose are the last ones
 # Upper and lower one of them.
 OUTER_LIPS, INNER_LIPS = (2, 3), (4, 5)
+MOUTH_CORNERS = (0, 1)
 # Upper and lower keypoint of the right and of the left lids.
 LIDS = ((6, 7), (8, 9))
 

@@ -11,7 +11,7 @@ that they vary as much (slope 1). Repeated, it changes nothing more.
 import argparse
 from collections.abc import Sequence
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +21,24 @@ from takin_jax import compilation, renderer, weights
 from takin_jax.data import geometry, pipeline
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.train.motion_eval import within_clip
-from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS
+from takin_jax.types import INNER_LIPS, LIDS, MOUTH_CORNERS, OUTER_LIPS
 
 Params = dict[str, Any]
-# Upper and lower keypoints that open together.
+_X, _Y = 0, 1
+
+
+class Opening(NamedTuple):
+  """Pairs of keypoints, the upper ones first, that part along an axis."""
+
+  pairs: Sequence[tuple[int, int]]
+  axis: int = _Y
+
+
 OPENINGS = {
-  'outer lips': (OUTER_LIPS,),
-  'inner lips': (INNER_LIPS,),
-  'lids': LIDS,
+  'outer lips': Opening((OUTER_LIPS,)),
+  'inner lips': Opening((INNER_LIPS,)),
+  'mouth width': Opening((MOUTH_CORNERS,), _X),
+  'lids': Opening(LIDS),
 }
 _BATCH = 8
 
@@ -65,41 +75,44 @@ def read(
 
 
 def slope(
-  x: np.ndarray, want: np.ndarray, clip: np.ndarray, opening: Sequence
+  x: np.ndarray, want: np.ndarray, clip: np.ndarray, opening: Opening
 ) -> float:
   """Of the openings in x over those in `want` [N, K, 3], within clips."""
   got, true = (within_clip(clip, gap(points, opening)) for points in (x, want))
   return float((got * true).sum() / np.square(true).sum())
 
 
-def gap(points: np.ndarray, opening: Sequence) -> np.ndarray:
-  """[..., K, 3] -> [...] mean distance of the lower from the upper ones."""
-  y = points[..., 1]
-  return np.mean([y[..., lower] - y[..., upper] for upper, lower in opening], 0)
+def gap(points: np.ndarray, opening: Opening) -> np.ndarray:
+  """[..., K, 3] -> [...] mean distance of the second from the first ones."""
+  at = points[..., opening.axis]
+  parts = [at[..., lower] - at[..., upper] for upper, lower in opening.pairs]
+  return np.mean(parts, 0)
 
 
 def widen(
-  head: dict[str, np.ndarray], exp: np.ndarray, opening: Sequence, factor: float
+  head: dict[str, np.ndarray], exp: np.ndarray, opening: Opening, factor: float
 ) -> dict[str, np.ndarray]:
   """The last layer with openings `factor` times as far from their mean.
 
   Args:
     head: kernel [F, 3 K] and bias [3 K] of the expression.
     exp: [N, K, 3] expressions that it gave.
-    opening: pairs of upper and lower keypoints.
+    opening: which ones.
     factor: 1: as it was.
   """
-  num_kp = exp.shape[1]
+  num_kp, axis = exp.shape[1], opening.axis
   kernel = np.array(head['kernel']).reshape(-1, num_kp, 3)
   bias = np.array(head['bias']).reshape(num_kp, 3)
-  for upper, lower in opening:
-    more = 0.5 * (factor - 1) * (kernel[:, lower, 1] - kernel[:, upper, 1])
-    shift = bias[lower, 1] - bias[upper, 1] - gap(exp, [(upper, lower)]).mean()
+  for upper, lower in opening.pairs:
+    apart = kernel[:, lower, axis] - kernel[:, upper, axis]
+    more = 0.5 * (factor - 1) * apart
+    usual = gap(exp, Opening([(upper, lower)], axis)).mean()
+    shift = bias[lower, axis] - bias[upper, axis] - usual
     shift *= 0.5 * (factor - 1)
-    kernel[:, lower, 1] += more
-    kernel[:, upper, 1] -= more
-    bias[lower, 1] += shift
-    bias[upper, 1] -= shift
+    kernel[:, lower, axis] += more
+    kernel[:, upper, axis] -= more
+    bias[lower, axis] += shift
+    bias[upper, axis] -= shift
   return {'kernel': kernel.reshape(len(kernel), -1), 'bias': bias.reshape(-1)}
 
 

@@ -24,12 +24,13 @@ def test_openings_vary_more_around_their_mean_and_nothing_else(name):
 
   before, opening = exp(head), calibrate.OPENINGS[name]
   after = exp(calibrate.widen(head, before, opening, 1.5))
-  for pair in opening:
-    old, new = (calibrate.gap(x, [pair]) for x in (before, after))
+  for pair in opening.pairs:
+    alone = calibrate.Opening([pair], opening.axis)
+    old, new = (calibrate.gap(x, alone) for x in (before, after))
     np.testing.assert_allclose(new - old.mean(), 1.5 * (old - old.mean()))
     pair = list(pair)
     np.testing.assert_allclose(after[:, pair].mean(1), before[:, pair].mean(1))
-  others = np.setdiff1d(np.arange(21), opening)
+  others = np.setdiff1d(np.arange(21), opening.pairs)
   np.testing.assert_array_equal(after[:, others], before[:, others])
 
 
