@@ -83,7 +83,11 @@ def speak(source: Motion, predicted: Motion, controls: Controls) -> Motion:
 
 
 def drive(
-  source: Motion, first: Motion, current: Motion, controls: Controls
+  source: Motion,
+  first: Motion,
+  current: Motion,
+  controls: Controls,
+  own_keypoints: bool = False,
 ) -> Motion:
   """Puts motion of a driving video on the portrait.
 
@@ -92,6 +96,9 @@ def drive(
     first: the driving video's first frame.
     current: its frame now.
     controls: scales and limits.
+    own_keypoints: this project's own, of which the lips are known: they are as
+      far apart as the driving ones. The changes of an open mouth would push
+      closed lips into each other.
 
   Returns:
     The portrait's motion now.
@@ -103,6 +110,8 @@ def drive(
     pose_deg=current.pose_deg,
   )
   moved = relative_motion(source, first, current)
+  if own_keypoints:
+    moved = moved.replace(exp=_open_as(moved.exp, current.exp))
   rest = rotation_matrix(source.pose_deg)
   turn = rotation_matrix(moved.pose_deg) @ jnp.swapaxes(rest, -1, -2)
   turn = controls.pose_scale * pose_from_matrix(turn)
@@ -117,6 +126,15 @@ def drive(
   return jax.tree.map(
     lambda a, b: jnp.where(controls.relative > 0, a, b), moved, as_is
   )
+
+
+def _open_as(exp: jax.Array, wanted: jax.Array) -> jax.Array:
+  """[..., K, 3] `exp` with lips as far apart as in `wanted`."""
+  for upper, lower in (OUTER_LIPS, INNER_LIPS):
+    gaps = (x[..., lower, 1] - x[..., upper, 1] for x in (wanted, exp))
+    more = (next(gaps) - next(gaps)) / 2
+    exp = exp.at[..., lower, 1].add(more).at[..., upper, 1].add(-more)
+  return exp
 
 
 def _limit(turn_deg: jax.Array, limit_deg: jax.Array) -> jax.Array:

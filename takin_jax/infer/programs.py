@@ -126,7 +126,8 @@ def reenact(
   Returns:
     [1, H, W, 3] uint8.
   """
-  motion = drive(source.motion, first, motion, controls)
+  own_keypoints = config.get('infer', {}).get('own_keypoints', False)
+  motion = drive(source.motion, first, motion, controls, own_keypoints)
   return frames(config, 1, params, source, motion, jnp.int32(0))
 
 

@@ -3,16 +3,21 @@
   python -m takin_jax.train.export RUN [RUN...] --out DIR [--groups a,b]
 
 Takes the averaged parameters of the newest checkpoint of every run. Groups
-that DIR has already stay unless a run replaces them.
+that DIR has already stay unless a run replaces them. With `--mean`, runs that
+went on from each other become one: their mean keeps what they agree on and
+loses the marks that each has of its own (model soups, arXiv 2203.05482).
 """
 
 import argparse
+import collections
 from collections.abc import Collection, Sequence
 import pathlib
 import sys
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
+import numpy as np
 
 from takin_jax import weights
 from takin_jax.train import checkpoint
@@ -29,6 +34,7 @@ def export(
   runs: Sequence[str],
   out: str | pathlib.Path,
   groups: Collection[str] | None = None,
+  mean: bool = False,
 ) -> list[str]:
   """Merges parameter groups and model configs of runs into a folder.
 
@@ -36,30 +42,45 @@ def export(
     runs: folders of runs; where two have a group, the later one wins.
     out: weights folder, made or added to.
     groups: which ones to take; None: all that inference may use.
+    mean: of several runs that have a group take the mean, not the last one.
 
   Returns:
     Names of the groups that the folder has now.
 
   Raises:
-    ValueError: if a run cannot be read or a group is in none of the runs.
+    ValueError: if a run cannot be read, a group is in none of the runs, or a
+      mean is asked for of groups of different sizes.
   """
   config, params = _existing(pathlib.Path(out))
-  taken = set()
+  taken = collections.Counter()
   for run in runs:
     run_config, run_params = checkpoint.read_config(run), load_groups(run)
     chosen = set(groups or run_params.keys() - _AUXILIARY)
     run_params = _with_own_stats(run_params, chosen)
     for name in sorted(chosen & run_params.keys()):
-      params[name] = run_params[name]
-      taken.add(name)
+      new = run_params[name]
+      if mean and taken[name]:
+        new = _next_mean(params[name], new, taken[name], f'{name} of {run}')
+      params[name] = new
+      taken[name] += 1
       _copy_facts(run_config, config, name)
-  missing = sorted(set(groups or ()) - taken)
+  missing = sorted(set(groups or ()) - taken.keys())
   if missing:
     raise checkpoint.WorkdirError(
       f'No run has the parameter group {", ".join(missing)}.'
     )
   weights.save(out, config, params)
   return sorted(params)
+
+
+def _next_mean(mean: Any, new: Any, count: int, name: str) -> Any:
+  """Mean of `count` trees and one more."""
+  sizes = (jax.tree.map(np.shape, tree) for tree in (mean, new))
+  if next(sizes) != next(sizes):
+    raise ValueError(
+      f'{name} is not of the same size as in the run before: no mean.'
+    )
+  return jax.tree.map(lambda a, b: a + (b - a) / (count + 1), mean, new)
 
 
 def _existing(out: pathlib.Path) -> tuple[dict[str, Any], weights.Params]:
@@ -97,10 +118,11 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser.add_argument('runs', nargs='+', metavar='RUN')
   parser.add_argument('--out', required=True, metavar='DIR')
   parser.add_argument('--groups', help='names, separated by commas')
+  parser.add_argument('--mean', action='store_true', help='of the runs')
   args = parser.parse_args(argv)
   try:
     groups = args.groups.split(',') if args.groups else None
-    names = export(args.runs, args.out, groups)
+    names = export(args.runs, args.out, groups, args.mean)
   except ValueError as error:
     print(error, file=sys.stderr)
     return 2

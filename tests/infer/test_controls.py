@@ -76,6 +76,23 @@ def test_relative_driving_is_relative_motion():
   )
 
 
+def test_known_lips_are_as_far_apart_as_the_driving_ones():
+  source, first, now = (random_motion(i) for i in range(3))
+  plain, motion = (
+    np.asarray(drive(source, first, now, Controls(), own).exp[0])
+    for own in (False, True)
+  )
+  for upper, lower in (OUTER_LIPS, INNER_LIPS):
+    gap = motion[lower, 1] - motion[upper, 1]
+    assert gap == pytest.approx(
+      float(now.exp[0, lower, 1] - now.exp[0, upper, 1]), abs=1e-5
+    )
+    middle = motion[[upper, lower]].mean(0) - plain[[upper, lower]].mean(0)
+    np.testing.assert_allclose(middle, 0, atol=1e-6)
+  others = np.setdiff1d(np.arange(len(motion)), (OUTER_LIPS, INNER_LIPS))
+  np.testing.assert_array_equal(motion[others], plain[others])
+
+
 def test_the_first_driving_frame_leaves_the_portrait_as_it_is():
   source, first = random_motion(0), random_motion(1)
   motion = drive(source, first, first, Controls())

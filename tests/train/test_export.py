@@ -26,6 +26,32 @@ def test_export_merges_runs_and_keeps_what_is_there(tmp_path):
   assert (out / 'MODEL_CARD.md').exists()
 
 
+def test_the_mean_of_runs(tmp_path):
+  folders = [str(tmp_path / name) for name in 'abc']
+  states = [
+    loop.run(toy_task.toy_config(steps=2 + 10 * i), folder)
+    for i, folder in enumerate(folders)
+  ]
+  export.export(folders, tmp_path / 'weights', ['linear'], mean=True)
+  found = weights.load(tmp_path / 'weights')[1]['linear']['kernel']
+  kernels = [state.ema['linear']['kernel'] for state in states]
+  np.testing.assert_allclose(found, np.mean(kernels, 0), rtol=2e-3)
+  assert not np.allclose(found, kernels[-1], rtol=1e-2)  # they differ
+
+
+def test_no_mean_of_different_sizes(tmp_path, monkeypatch):
+  sizes = iter((3, 4))
+  monkeypatch.setattr(
+    export, 'load_groups', lambda run: {'linear': np.ones(next(sizes))}
+  )
+  monkeypatch.setattr(
+    export.checkpoint, 'read_config', lambda run: toy_task.toy_config()
+  )
+  with pytest.raises(ValueError, match='linear of b is not of the same size'):
+    export.export(['a', 'b'], tmp_path / 'out', mean=True)
+  assert not (tmp_path / 'out').exists()
+
+
 def test_export_says_what_is_missing(config, tmp_path, capsys):
   with pytest.raises(checkpoint.WorkdirError, match='holds no training run'):
     export.export([str(tmp_path)], tmp_path / 'weights')
