@@ -47,10 +47,10 @@ def get_diffusion() -> ConfigDict:
       prediction='v',
       spacing='trailing',
       sample_steps=4,
-      guidance_audio=3.0,  # 1: as trained
+      guidance_audio=4.0,  # 1: as trained
       guidance_emotion=1.0,
       lip_noise=0.0,  # the lips follow the speech alone
-      smooth_frames=1.0,  # what few steps leave of the noise
+      smooth_frames=0.8,  # what few steps leave of the noise
       smooth_head_frames=3.0,  # real heads shake less than this model's
       window=125,  # frames, 5 s
       prefix=10,  # frames before the window
