@@ -1,9 +1,12 @@
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 import numpy as np
 import pytest
 
+from takin_jax.infer import loading
 from takin_jax.infer.controls import Controls, drive, emotion_shift, speak
+from takin_jax.infer.errors import InputError
 from takin_jax.ops.geometry import relative_motion
 from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS, Motion
 
@@ -107,3 +110,18 @@ def test_absolute_driving_takes_expression_and_pose():
   np.testing.assert_allclose(motion.exp, now.exp)
   np.testing.assert_allclose(motion.pose_deg, now.pose_deg)
   np.testing.assert_allclose(motion.scale, source.scale)
+
+
+def test_blinks_need_lids_that_are_known():
+  def config(**infer):
+    return ConfigDict({'name': 'w', 'infer': infer})
+
+  ours = config(own_keypoints=True, blinks_per_minute=12.0, max_pose_deg=9.0)
+  assert loading.controls(ours) == Controls(
+    max_pose_deg=9.0, blinks_per_minute=12.0
+  )
+  assert loading.controls(ours, 0.0).blinks_per_minute == 0
+  assert loading.controls(config(blinks_per_minute=12.0)) == Controls()
+  assert loading.controls(config(), 0.0) == Controls()
+  with pytest.raises(InputError, match="'w' are lids: leave --blinks out"):
+    loading.controls(config(), 5.0)
