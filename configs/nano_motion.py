@@ -117,8 +117,8 @@ def get_config(phase: str = 'joint') -> ConfigDict:
   )
   picture_off = dict(l1=0.0, warped=0.0, perceptual=0.0, lpips=0.0)
   if phase == 'extractor':
-    config.loss = ConfigDict({**extractor, **picture_off})
-    config.loss.update(dict(similarity=True, surroundings=0.6, colors=0.3))
+    seen = dict(similarity=True, surroundings=0.6, colors=0.3)
+    config.loss = ConfigDict({**extractor, **picture_off, **seen})
     config.data.batch_size = 16
     config.optim.lr = 1.5e-3
     config.train.steps = 3000

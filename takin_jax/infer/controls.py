@@ -54,7 +54,7 @@ def emotion_shift(offset: jax.Array) -> jax.Array:
   for upper, lower in (OUTER_LIPS, INNER_LIPS, *LIDS):
     gap = shift[lower, 1] - shift[upper, 1]
     excess = gap if (upper, lower) not in LIDS else jnp.minimum(gap, 0.0)
-    shift = shift.at[upper, 1].add(excess / 2).at[lower, 1].add(-excess / 2)
+    shift = _part(shift, upper, lower, -excess)
   return shift
 
 
@@ -131,10 +131,16 @@ def drive(
 def _open_as(exp: jax.Array, wanted: jax.Array) -> jax.Array:
   """[..., K, 3] `exp` with lips as far apart as in `wanted`."""
   for upper, lower in (OUTER_LIPS, INNER_LIPS):
-    gaps = (x[..., lower, 1] - x[..., upper, 1] for x in (wanted, exp))
-    more = (next(gaps) - next(gaps)) / 2
-    exp = exp.at[..., lower, 1].add(more).at[..., upper, 1].add(-more)
+    missing = wanted - exp
+    gap = missing[..., lower, 1] - missing[..., upper, 1]
+    exp = _part(exp, upper, lower, gap)
   return exp
+
+
+def _part(exp: jax.Array, upper: int, lower: int, gap: jax.Array) -> jax.Array:
+  """[..., K, 3] with two keypoints `gap` [...] further apart, half each."""
+  exp = exp.at[..., lower, 1].add(gap / 2)
+  return exp.at[..., upper, 1].add(-gap / 2)
 
 
 def _limit(turn_deg: jax.Array, limit_deg: jax.Array) -> jax.Array:

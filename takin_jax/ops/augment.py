@@ -33,11 +33,13 @@ def random_similarity(
   x: jax.Array,
   pose_deg: jax.Array,
   *,
-  max_log_scale: float = 0.12,
-  max_roll_deg: float = 10.0,
-  max_shift: float = 0.1,
+  max_log_scale: float = 0.2,
+  max_roll_deg: float = 20.0,
+  max_shift: float = 0.15,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Scales, rolls and shifts pictures and their keypoints alike.
+
+  By default more than clips of records are, for portraits are.
 
   Args:
     key: random key.

@@ -75,8 +75,7 @@ def export(
 
 def _next_mean(mean: Any, new: Any, count: int, name: str) -> Any:
   """Mean of `count` trees and one more."""
-  sizes = (jax.tree.map(np.shape, tree) for tree in (mean, new))
-  if next(sizes) != next(sizes):
+  if jax.tree.map(np.shape, mean) != jax.tree.map(np.shape, new):
     raise ValueError(
       f'{name} is not of the same size as in the run before: no mean.'
     )

@@ -22,8 +22,6 @@ from takin_jax.train.loss_config import (
 )
 from takin_jax.types import Motion
 
-# Portraits are framed and tilted in more ways than the clips of the records.
-_SIMILARITY = dict(max_log_scale=0.2, max_roll_deg=20.0, max_shift=0.15)
 RIGID = tuple(int(i) for i in teacher.RIGID)
 
 
@@ -153,11 +151,12 @@ def _pictures(
     points = jnp.concatenate([facts[k] for k in names if k != 'pose'], 1)
     count = facts['x'].shape[1]
     image, points, pose = augment.random_similarity(
-      key, image, points, facts['pose'], **_SIMILARITY
+      key, image, points, facts['pose']
     )
-    image = augment.random_surroundings(
-      jax.random.fold_in(key, 1), image, points[:, :count], cfg.surroundings
-    )
+    if cfg.surroundings:
+      image = augment.random_surroundings(
+        jax.random.fold_in(key, 2), image, points[:, :count], cfg.surroundings
+      )
     facts = {'x': points[:, :count], 'landmarks': points[:, count:]}
     facts['pose'] = pose
   return image, facts
