@@ -24,14 +24,16 @@ from benchmarks.torch_reference.weights import load_named
 from benchmarks.training import Batch, OurTraining
 from takin_jax import renderer
 from takin_jax.config import build, load_config
-from takin_jax.data import geometry, mean_face
+from takin_jax.data.faces import geometry, mean_face
 from takin_jax.diffusion import units
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
 from takin_jax.ops import augment
-from takin_jax.train import audio_task, motion_task, picture_terms
-from takin_jax.train.loss_config import MotionLossConfig
+from takin_jax.train.audio import task as audio_task
+from takin_jax.train.motion import picture_terms
+from takin_jax.train.motion import task as motion_task
+from takin_jax.train.motion.loss_config import MotionLossConfig
 
 _SEED = 0
 Params = dict[str, Any]

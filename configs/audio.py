@@ -30,7 +30,7 @@ def get_config() -> ConfigDict:
       records='records',  # folder made by takin_jax.data.prepare
       batch_size=64,  # windows, over all devices
       speech_share=0.9,  # the rest shows faces without speech
-      cache='',  # folder of takin_jax.train.extract: listens only once
+      cache='',  # folder of takin_jax.train.audio.extract: listens only once
     )
   )
   conformer = dict(dim=512, heads=8, ffn_dim=2048, kernel=13, dropout=0.1)

@@ -68,7 +68,7 @@ def get_config() -> ConfigDict:
       records='records',  # folder made by takin_jax.data.prepare
       batch_size=8,  # windows
       speech_share=0.8,  # the rest shows faces without speech
-      cache='',  # folder of takin_jax.train.extract: listens only once
+      cache='',  # folder of takin_jax.train.audio.extract: listens only once
       decorrelate=True,  # what moves together is one number to the denoiser
     )
   )

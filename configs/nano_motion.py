@@ -15,8 +15,9 @@ sharpens eyes and mouth before a patch discriminator:
 
 After the export, openings that are read too small are put right:
 
-  python -m takin_jax.train.export $R/finish --out my_weights
-  python -m takin_jax.train.calibrate --records records --weights my_weights
+  python -m takin_jax.train.release.export $R/finish --out my_weights
+  python -m takin_jax.train.release.calibrate --records records \
+    --weights my_weights
 
 Hardware: two CPU cores. Time and scores: takin_jax/weights/nano/MODEL_CARD.md.
 """

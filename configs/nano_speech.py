@@ -1,11 +1,12 @@
 """Speech encoder of the nano model: a small HuBERT, distilled.
 
-  python -m takin_jax.data.synthesize --out speech/synthetic --minutes 75
-  python -m takin_jax.data.distill moonshine_tiny_encoder.ort VAL_AUDIO... \
-    --out speech/val
-  python -m takin_jax.data.distill moonshine_tiny_encoder.ort TRAIN_AUDIO... \
-    --copies 4 --out speech/train
-  python -m takin_jax.data.distill moonshine_tiny_encoder.ort \
+  python -m takin_jax.data.speech.synthesize --out speech/synthetic \
+    --minutes 75
+  python -m takin_jax.data.speech.distill moonshine_tiny_encoder.ort \
+    VAL_AUDIO... --out speech/val
+  python -m takin_jax.data.speech.distill moonshine_tiny_encoder.ort \
+    TRAIN_AUDIO... --copies 4 --out speech/train
+  python -m takin_jax.data.speech.distill moonshine_tiny_encoder.ort \
     speech/synthetic --out speech/train
   python train.py --config=configs/nano_speech.py --workdir=runs/speech \
     --config.data.records=speech/train --config.data.eval_records=speech/val
@@ -43,7 +44,7 @@ def get_config() -> ConfigDict:
   config.seed = 0
   config.data = ConfigDict(
     dict(
-      records='speech/train',  # folder made by takin_jax.data.distill
+      records='speech/train',  # folder made by takin_jax.data.speech.distill
       eval_records='speech/val',  # other people; '': no evaluation
       batch_size=8,  # windows
       frames=150,  # length of a window, at 50 Hz

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from takin_jax.config import build, load_config
-from takin_jax.data.motion_windows import WindowConfig
-from takin_jax.data.pipeline import PairConfig
-from takin_jax.data.speech_pipeline import SpeechConfig
-from takin_jax.train import audio_task
+from takin_jax.data.batches.frame_pairs import PairConfig
+from takin_jax.data.batches.motion_windows import WindowConfig
+from takin_jax.data.speech.batches import SpeechConfig
+from takin_jax.train.audio import task as audio_task
 from takin_jax.train.optim import OptimConfig, make_optimizer
 from takin_jax.train.task import task_for
 

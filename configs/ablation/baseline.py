@@ -3,7 +3,7 @@
   for V in baseline no_canonical no_landmark neither; do
     python train.py --config=configs/ablation/$V.py --workdir=runs/$V \
       --config.data.records=records
-    python -m takin_jax.train.export runs/$V --out weights/$V
+    python -m takin_jax.train.release.export runs/$V --out weights/$V
   done
   python -m takin_jax.eval compare weights/baseline weights/no_canonical \
     weights/no_landmark weights/neither --table 4 --records records \

@@ -1,0 +1,1 @@
+"""Media files, faces, records and batches; NumPy only, never JAX."""

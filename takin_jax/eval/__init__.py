@@ -1,0 +1,1 @@
+"""Figures of some weights: protocols, metrics, reports."""

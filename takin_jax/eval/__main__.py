@@ -17,24 +17,23 @@ from takin_jax.data.faces import landmarker
 from takin_jax.data.faces.landmarks import MODEL_ENV
 from takin_jax.data.media import MediaError
 from takin_jax.data.records import RecordsError
-from takin_jax.eval import (
-  compare,
+from takin_jax.eval import compare, paper
+from takin_jax.eval.judge import LandmarkJudge
+from takin_jax.eval.protocols import (
+  audio,
   cross_reenactment,
   emotion,
-  paper,
   probe,
   self_reenactment,
-  speech,
 )
-from takin_jax.eval.candidate import open_candidate
-from takin_jax.eval.judge import LandmarkJudge
+from takin_jax.eval.protocols.candidate import open_candidate
 from takin_jax.infer.errors import InputError
 from takin_jax.weights import WeightsError
 
 COMMANDS = {
   'self': self_reenactment,
   'cross': cross_reenactment,
-  'audio': speech,
+  'audio': audio,
   'probe': probe,
   'emotion': emotion,
 }

@@ -10,8 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from takin_jax.data import geometry
-from takin_jax.data.faces import Landmarker
+from takin_jax.data.faces import Landmarker, geometry
 
 _POINTS, _SHAPES = 478, 52
 _NOSE, _CHEEKS, _CORNERS = 1, (234, 454), (61, 291)
@@ -22,7 +21,7 @@ _FOREHEAD, _CHIN = 10, 152
 class Readings:
   """What MediaPipe sees in N square frames; NaN where it finds no face.
 
-  Openings are relative to the face height, like `takin_jax.data.geometry`'s.
+  Openings are relative to the face height, as in `data.faces.geometry`.
 
   Attributes:
     landmarks: [N, 478, 3] in units of the frame.

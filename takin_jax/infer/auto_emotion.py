@@ -37,7 +37,7 @@ class AutoEmotion:
       raise InputError(
         f'--emotion auto: the weights of {config.name!r} cannot tell emotions '
         f'from sound; name one of {", ".join(sorted(known)) or "none"}, or '
-        'teach them with python -m takin_jax.train.emotions.'
+        'teach them with python -m takin_jax.train.release.emotions.'
       )
     self._known, self._scale = known, scale
     self._params = {'speech': params['speech'], emotion_reader.GROUP: reader}

@@ -1,0 +1,1 @@
+"""The networks; they do not know each other."""

@@ -1,0 +1,1 @@
+"""Blocks with parameters that networks share."""

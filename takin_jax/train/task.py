@@ -13,9 +13,9 @@ import jax
 from ml_collections import ConfigDict
 
 STAGES = {
-  'motion': 'takin_jax.train.motion_task',
-  'speech': 'takin_jax.train.speech_task',
-  'audio': 'takin_jax.train.audio_task',
+  'motion': 'takin_jax.train.motion.task',
+  'speech': 'takin_jax.train.speech.task',
+  'audio': 'takin_jax.train.audio.task',
 }
 
 

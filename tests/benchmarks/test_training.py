@@ -12,8 +12,10 @@ import pytest
 from takin_jax.config import build, load_config
 from takin_jax.losses import perceptual
 from takin_jax.nn.dropout import Dropout
-from takin_jax.train import audio_task, motion_task, optim
+from takin_jax.train import optim
 from takin_jax.train import state as state_lib
+from takin_jax.train.audio import task as audio_task
+from takin_jax.train.motion import task as motion_task
 from takin_jax.train.steps import make_train_step
 from tests.benchmarks import tiny
 

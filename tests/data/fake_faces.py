@@ -5,7 +5,8 @@ import contextlib
 import cv2
 import numpy as np
 
-from takin_jax.data import faces, geometry, media
+from takin_jax.data import faces, media
+from takin_jax.data.faces import geometry
 
 
 class FakeLandmarker:

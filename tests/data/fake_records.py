@@ -7,7 +7,7 @@ from array_record.python import array_record_module
 import cv2
 import numpy as np
 
-from takin_jax.data import geometry
+from takin_jax.data.faces import geometry
 
 FRAMES = 12
 

@@ -5,11 +5,7 @@ import numpy as np
 import pytest
 
 from takin_jax.data.faces import CropBox
-from takin_jax.eval import (
-  candidate,
-  clips,
-  emotion,
-)
+from takin_jax.eval.protocols import candidate, clips, emotion
 from tests.data.fake_records import write_clip
 from tests.infer import tiny
 

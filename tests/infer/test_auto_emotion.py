@@ -46,7 +46,9 @@ def test_certainty():
 def test_weights_that_cannot_tell_say_so(refused):
   error = refused('--emotion', 'auto')
   assert 'cannot tell emotions from sound' in error
-  assert 'happy, neutral' in error and 'takin_jax.train.emotions' in error
+  assert (
+    'happy, neutral' in error and 'takin_jax.train.release.emotions' in error
+  )
 
 
 def test_auto_speaks(tmp_path, portrait, speech, monkeypatch):

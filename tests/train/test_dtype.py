@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from takin_jax.train import audio_task, motion_task
+from takin_jax.train.audio import task as audio_task
+from takin_jax.train.motion import task as motion_task
 from tests.train.worker import SMOKE
 
 TASKS = {'motion': motion_task, 'audio': audio_task}

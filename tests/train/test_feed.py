@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from takin_jax.data import endless
+from takin_jax.data.batches import endless
 from takin_jax.train.feed import Feed
 
 

@@ -8,7 +8,8 @@ import av
 import numpy as np
 
 import infer
-from takin_jax.train import export, loop
+from takin_jax.train import loop
+from takin_jax.train.release import export
 from tests.data.fake_records import write_clip
 
 SMOKE = Path(__file__).parents[2] / 'configs' / 'smoke.py'

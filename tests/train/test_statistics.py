@@ -6,7 +6,8 @@ import numpy as np
 import optax
 
 from takin_jax import renderer
-from takin_jax.train import motion_task, optim, state, steps
+from takin_jax.train import optim, state, steps
+from takin_jax.train.motion import task as motion_task
 from tests.nn.test_norms import tiny
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 import numpy as np
 
-from takin_jax.data import endless
+from takin_jax.data.batches import endless
 
 
 def toy_config(**train):

@@ -15,13 +15,9 @@ import sys
 import jax
 import numpy as np
 
-from takin_jax.train import (
-  audio_task,
-  distributed,
-  loop,
-  motion_task,
-  sharding,
-)
+from takin_jax.train import distributed, loop, sharding
+from takin_jax.train.audio import task as audio_task
+from takin_jax.train.motion import task as motion_task
 from tests.train import toy_task
 
 SMOKE = pathlib.Path(__file__).parents[2] / 'configs' / 'smoke.py'

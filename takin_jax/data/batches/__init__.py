@@ -1,0 +1,1 @@
+"""Endless batches of records for the training stages; NumPy only."""

@@ -1,0 +1,1 @@
+"""Raw clips -> training records: cuts, faces, quality, sound and labels."""

@@ -1,0 +1,1 @@
+"""Speech alone, with a teacher's features: data of the speech encoder."""

@@ -1,0 +1,1 @@
+"""Figures of pictures, faces, lips and sound, and the networks behind them."""

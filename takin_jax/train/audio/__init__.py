@@ -1,0 +1,1 @@
+"""Stage 2: speech to motion by diffusion."""

@@ -1,0 +1,97 @@
+"""Short videos with sound of what stage 2 has learnt, made on the way.
+
+The renderer is a finished one, named by `eval.renderer`: a weights folder, a
+run of stage 1, or weights that come with the package.
+"""
+
+from collections.abc import Mapping
+import functools
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+import numpy as np
+
+from takin_jax import renderer, weights
+from takin_jax.data.batches import frame_pairs
+from takin_jax.data.media import VideoWriter
+from takin_jax.ops.geometry import transform_keypoints
+from takin_jax.train import checkpoint, init_from
+from takin_jax.types import Motion, Source
+
+_FRAMES = 25  # that are rendered at once
+
+
+def write_videos(
+  config: ConfigDict,
+  windows: Mapping[str, np.ndarray],
+  motion: np.ndarray,
+  path: pathlib.Path,
+) -> None:
+  """Puts generated motion on held-out faces: PATH_0.mp4, PATH_1.mp4, ...
+
+  Args:
+    config: of the run; its `eval.videos` says how many, 0 by default.
+    windows: have `wave` [N, S], float32 at 16 kHz.
+    motion: [N, T, M] motion that goes with it, relative to a head at rest.
+    path: of the files, without the number.
+  """
+  cfg = config.get('eval', {})
+  count = min(cfg.get('videos', 0), len(motion))
+  if not count:
+    return
+  model, params, encode, render = _renderer(cfg.get('renderer', 'nano'))
+  faces = _faces(config.data.records, model.image_size)
+  for i in range(count):
+    face = faces[i % len(faces)][None].astype(np.float32) / 255
+    source = encode(params, face)
+    with VideoWriter(path.with_name(f'{path.name}_{i}.mp4')) as video:
+      for start in range(0, len(motion[i]), _FRAMES):
+        part = motion[i, start : start + _FRAMES]
+        padded = np.resize(part, (_FRAMES, part.shape[-1]))
+        for image in np.asarray(render(params, source, padded))[: len(part)]:
+          video.write(image)
+      video.write_audio(windows['wave'][i])
+
+
+@functools.lru_cache(maxsize=1)
+def _renderer(name: str) -> tuple[Any, Any, Any, Any]:
+  """Model block, parameters, jitted encoder and renderer of stage 1."""
+  if (pathlib.Path(name) / checkpoint.FOLDER).is_dir():
+    model = checkpoint.read_config(name).model
+    params = init_from.load_groups(name)
+  else:
+    config, params = weights.load(name)
+    model = config.model
+  groups = (*renderer.MODULES, renderer.STATS)
+  params = {k: v for k, v in params.items() if k in groups}
+
+  @jax.jit
+  def render(params: Any, source: Source, vectors: jax.Array) -> jax.Array:
+    """[T, M] relative motion -> uint8 [T, H, W, 3]."""
+    told, own = Motion.from_vector(vectors), source.motion
+    motion = Motion(
+      exp=told.exp,
+      scale=own.scale * told.scale,
+      t=own.t + told.t,
+      pose_deg=own.pose_deg + told.pose_deg,
+    )
+
+    def one(kp: jax.Array) -> jax.Array:
+      return renderer.render(model, params, source, kp[None])[0]
+
+    images = jax.lax.map(one, transform_keypoints(source.kp, motion))
+    return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
+
+  encode = jax.jit(functools.partial(renderer.encode_source, model))
+  return model, jax.device_put(params), encode, render
+
+
+@functools.lru_cache(maxsize=1)
+def _faces(records: str, size_px: int) -> np.ndarray:
+  """uint8 [N, H, W, 3]: the first picture of every held-out clip."""
+  pairs = frame_pairs.eval_pairs(records, split='val', size_px=size_px)
+  _, first = np.unique(pairs['clip'], return_index=True)
+  return pairs['source'][first]

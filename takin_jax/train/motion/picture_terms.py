@@ -1,0 +1,172 @@
+"""Stage-1 loss terms on the made frame."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from takin_jax.losses import motion as losses
+from takin_jax.losses import perceptual
+from takin_jax.models.motion import MotionExtractor
+from takin_jax.ops.geometry import transform_keypoints
+from takin_jax.ops.grid_sample import center_grid
+from takin_jax.ops.resize import avg_pool
+from takin_jax.train.motion.loss_config import (
+  MOUTH,
+  MotionLossConfig,
+  Params,
+  Terms,
+  extractor,
+  gap_error,
+  weighted,
+)
+from takin_jax.types import LIDS
+
+
+def _reenactment_error(
+  cfg: MotionLossConfig,
+  module: MotionExtractor,
+  params: Params,
+  image: jax.Array,
+  target: jax.Array,
+) -> jax.Array:
+  """Keypoints and openings read off two pictures, by their spread."""
+  frozen = jax.lax.stop_gradient(params['motion'])
+
+  def read(picture: jax.Array) -> jax.Array:
+    picture = avg_pool(picture, picture.shape[1] // module.cfg.input_size)
+    return transform_keypoints(*module.apply({'params': frozen}, picture))
+
+  # One after the other: together, gradients would be computed for both.
+  made, wanted = read(image), jax.lax.stop_gradient(read(target))
+  error = losses.expression_loss(made, wanted, cfg.expression_scale)
+  return error + gap_error(cfg, made, wanted)
+
+
+def picture_terms(
+  cfg: MotionLossConfig,
+  model: ConfigDict,
+  params: Params,
+  batch: dict[str, Any],
+  frame: dict[str, jax.Array],
+  target: jax.Array,
+  key: jax.Array,
+) -> Terms:
+  """Distances of the made frame to the driving picture.
+
+  Args:
+    cfg: weights.
+    model: config block of the models.
+    params: has the group `motion`.
+    batch: has `driving_x` and, for perceptual terms, `constants`.
+    frame: the renderer's output, `image` [B, H, W, 3] and by-products.
+    target: [B, H, W, 3] in [0, 1].
+    key: random key.
+  """
+  image, x = frame['image'], batch['driving_x']
+  weight = _region_weight(cfg, x, image.shape[1])
+  nets = batch.get('constants', {})
+
+  def l1() -> jax.Array:
+    total = 0.0
+    for factor in (1, 2, 8):
+      pictures = (avg_pool(p, factor) for p in (image, target, weight))
+      total += losses.weighted_l1(*pictures)
+    return total
+
+  def warped() -> jax.Array:
+    pictures = (frame['warped'], target, weight)
+    return losses.weighted_l1(*(avg_pool(p, 8) for p in pictures))
+
+  def cropped(size: int, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
+    pair = jnp.concatenate([image, target], -1)
+    pair = crop(pair, centre, size)
+    return pair[..., :3], pair[..., 3:]
+
+  centre_small, centre_large = crop_centres(key, x)
+  return weighted(
+    cfg,
+    l1=l1,
+    warped=warped,
+    reenactment=lambda: _reenactment_error(
+      cfg,
+      extractor(model),
+      params,
+      image,
+      target,
+    ),
+    perceptual=lambda: perceptual.vgg_loss(
+      nets['vgg16'],
+      *cropped(cfg.perceptual_px, centre_small),
+    ),
+    pyramid=lambda: perceptual.vgg_pyramid_loss(nets['vgg16'], image, target),
+    lpips=lambda: perceptual.lpips(
+      nets['alexnet'],
+      *cropped(cfg.lpips_px, centre_large),
+    ).mean(),
+  )
+
+
+def _region_weight(cfg: MotionLossConfig, x: jax.Array, size: int) -> jax.Array:
+  """[B, H, W, 1]: 1, more in Gaussians around mouth and eyes."""
+  grid = center_grid(size, size)
+
+  def bump(indices: tuple[int, ...], radius: float) -> jax.Array:
+    centre = x[:, jnp.asarray(indices), :2].mean(1)[:, None, None]
+    squared = jnp.square(grid - centre).sum(-1, keepdims=True)
+    return jnp.exp(-0.5 / radius**2 * squared)
+
+  eyes = sum(bump(pair, 0.12) for pair in LIDS)
+  return 1.0 + cfg.mouth * bump(MOUTH, 0.18) + cfg.eyes * eyes
+
+
+def crop_centres(key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """[B, 2] each: where VGG and where LPIPS look, for keypoints x [B, K, 3]."""
+  keys = jax.random.split(key)
+  return interesting_point(keys[0], x), _any_point(keys[1], x, 0.6)
+
+
+def _any_point(key: jax.Array, x: jax.Array, reach: float) -> jax.Array:
+  """[B, 2] within `reach` of the middle of the picture."""
+  shape = (x.shape[0], 2)
+  return jax.random.uniform(key, shape, minval=-reach, maxval=reach)
+
+
+def interesting_point(key: jax.Array, x: jax.Array) -> jax.Array:
+  """[B, 2]: in 4 of 10 cases the mouth, in 4 an eye, else anywhere."""
+  keys = jax.random.split(key, 3)
+  regions = jnp.stack(
+    [
+      *[x[:, jnp.asarray(MOUTH), :2].mean(1)] * 4,
+      *[x[:, jnp.asarray(pair), :2].mean(1) for pair in LIDS] * 2,
+      *[_any_point(keys[0], x, 0.75)] * 2,
+    ],
+    1,
+  )
+  choice = jax.random.randint(keys[1], (x.shape[0],), 0, regions.shape[1])
+  noise = jax.random.uniform(keys[2], (x.shape[0], 2), minval=-0.1, maxval=0.1)
+  return regions[jnp.arange(x.shape[0]), choice] + noise
+
+
+def crop_corner(centre: jax.Array, side: int, size: int) -> jax.Array:
+  """[B, 2] int32: the pixel (x, y) where the crop around a point begins."""
+  corner = ((centre + 1) * (side / 2) - size / 2).astype(jnp.int32)
+  return jax.lax.stop_gradient(jnp.clip(corner, 0, side - size))
+
+
+def crop(image: jax.Array, centre: jax.Array, size: int) -> jax.Array:
+  """[B, size, size, C] around points in [-1, 1], kept inside the picture.
+
+  A picture that is no larger is returned as it is.
+  """
+  side = image.shape[1]
+  if size >= side:
+    return image
+  corner = crop_corner(centre, side, size)
+
+  def one(picture: jax.Array, xy: jax.Array) -> jax.Array:
+    shape = (size, size, picture.shape[-1])
+    return jax.lax.dynamic_slice(picture, (xy[1], xy[0], 0), shape)
+
+  return jax.vmap(one)(image, corner)

@@ -1,0 +1,1 @@
+"""The speech encoder, distilled from a larger one."""
