@@ -24,13 +24,13 @@ from benchmarks.torch_reference.denoiser import (
   sample_motion as their_sampler,
 )
 from benchmarks.torch_reference.weights import load_named, load_ours, to_ours
+from takin_jax import face
 from takin_jax.config import build
 from takin_jax.convert import hubert as hubert_tables
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
-from takin_jax.types import LIP_NUMBERS
 
 _SEED = 0
 # Gives 250 states: 5 s, and the rest of the last state's receptive field.
@@ -109,7 +109,7 @@ class Speech:
     )
     shape = (1, self.diffusion.window, len(self.mean))
     noise = np.array(jax.random.normal(jax.random.split(self.key)[1], shape))
-    noise[..., :LIP_NUMBERS] *= self.diffusion.lip_noise
+    noise[..., face.LIPS] *= self.diffusion.lip_noise
     encode = wrap(self.their_denoiser.encode_speech)
     denoise = wrap(self.their_denoiser.denoise)
     noise = tensor(noise)

@@ -22,7 +22,7 @@ from benchmarks.torch_reference import renderer as twins_lib
 from benchmarks.torch_reference.denoiser import Denoiser
 from benchmarks.torch_reference.weights import load_named
 from benchmarks.training import Batch, OurTraining
-from takin_jax import renderer
+from takin_jax import face, renderer
 from takin_jax.config import build, load_config
 from takin_jax.data.faces import geometry, mean_face
 from takin_jax.diffusion import units
@@ -189,7 +189,7 @@ def audio_module(config: ConfigDict, params: Params) -> audio_loss.AudioLoss:
   speech = build(HubertConfig, config.model.speech)
   sizes = build(DenoiserConfig, config.model.denoiser)
   states = (speech.layers + 1, speech.dim)
-  twin = Denoiser(sizes, states, sizes.motion_dim - 7)
+  twin = Denoiser(sizes, states, sizes.motion_dim - face.HEAD_DIM)
   power = units.power(params['stats'])
   return audio_loss.AudioLoss(
     load_named(twin, params['denoiser']),

@@ -1,4 +1,4 @@
-"""Containers that cross layers, and the two clocks of the system."""
+"""Containers that cross layers: motion, and the encoded portrait."""
 
 from typing import Any
 
@@ -6,17 +6,7 @@ from flax import struct
 import jax
 import jax.numpy as jnp
 
-FRAME_RATE_HZ = 25
-SAMPLE_RATE_HZ = 16_000
-SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAME_RATE_HZ
-# The first six keypoints are the lips: numbers 0 to 17 of a motion vector.
-LIP_NUMBERS = 18
-HEAD_NUMBERS = 7  # scale, translation and pose are the last ones
-# Upper and lower one of them.
-OUTER_LIPS, INNER_LIPS = (2, 3), (4, 5)
-MOUTH_CORNERS = (0, 1)
-# Upper and lower keypoint of the right and of the left lids.
-LIDS = ((6, 7), (8, 9))
+from takin_jax import face
 
 
 @struct.dataclass
@@ -36,19 +26,18 @@ class Motion:
   pose_deg: jax.Array
 
   def to_vector(self) -> jax.Array:
-    """[..., 3K + 7]: exp (row-major), scale, t, pitch, yaw, roll."""
+    """[..., 3K + 7] as `face.py` lays it out."""
     exp = self.exp.reshape(*self.exp.shape[:-2], -1)
     return jnp.concatenate([exp, self.scale, self.t, self.pose_deg], -1)
 
   @classmethod
   def from_vector(cls, vector: jax.Array) -> 'Motion':
     """Inverse of `to_vector`."""
-    exp, rest = vector[..., :-7], vector[..., -7:]
     return cls(
-      exp=exp.reshape(*exp.shape[:-1], -1, 3),
-      scale=rest[..., :1],
-      t=rest[..., 1:4],
-      pose_deg=rest[..., 4:],
+      exp=face.exp_points(vector),
+      scale=vector[..., face.SCALE],
+      t=vector[..., face.TRANSLATION],
+      pose_deg=vector[..., face.POSE_DEG],
     )
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.torch_reference.denoiser import Denoiser
+from takin_jax import face
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.losses.denoise import DenoiseLossConfig
-from takin_jax.types import LIP_NUMBERS
 
 # The inputs after the states, in order: rows of `audio_task.noisy_rows`.
 ROWS = (
@@ -51,7 +51,7 @@ class AudioLoss(nn.Module):
     self.denoiser = denoiser
     self.prediction, self.cfg, self.repeats = diffusion.prediction, cfg, repeats
     weights = torch.ones(denoiser.cfg.motion_dim)
-    weights[:LIP_NUMBERS], weights[-7:] = cfg.lips, cfg.pose
+    weights[face.LIPS], weights[face.HEAD] = cfg.lips, cfg.pose
     if power is not None:
       weights = weights * power
     self.register_buffer('weights', weights / weights.mean())

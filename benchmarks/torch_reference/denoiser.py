@@ -16,13 +16,13 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from benchmarks.torch_reference.conformer import Conformer
+from takin_jax import face
 from takin_jax.diffusion.schedule import (
   DiffusionConfig,
   alphas_cumprod,
   timesteps,
 )
 from takin_jax.models.denoiser import DenoiserConfig
-from takin_jax.types import HEAD_NUMBERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,14 +175,14 @@ def sample_motion(
     a, a_to = float(alphas[t]), float(alphas[to]) if to >= 0 else 1.0
     x = _ddim_step(x, output, a, a_to, cfg)
   known = conditions.prefix_mask[..., None]
-  face, head = (
+  parts = [
     _smooth(x[part], conditions.prefix[part], known, deviation)
     for part, deviation in (
-      (np.s_[..., :-HEAD_NUMBERS], cfg.smooth_frames),
-      (np.s_[..., -HEAD_NUMBERS:], cfg.smooth_head_frames),
+      (np.s_[..., face.EXP], cfg.smooth_frames),
+      (np.s_[..., face.HEAD], cfg.smooth_head_frames),
     )
-  )
-  return torch.cat([face, head], -1)
+  ]
+  return torch.cat(parts, -1)
 
 
 def _guide(outputs: tuple[Tensor, ...], cfg: DiffusionConfig) -> Tensor:

@@ -15,8 +15,8 @@ from benchmarks.torch_reference.keypoints import transform
 from benchmarks.torch_reference.motion import refine
 from benchmarks.torch_reference.nano_frame import center_grid
 from benchmarks.torch_reference.perceptual import Lpips, Vgg
+from takin_jax.face import LIDS
 from takin_jax.train.motion.loss_config import GAPS, MOUTH, MotionLossConfig
-from takin_jax.types import LIDS
 
 # The tensors that the loss takes, in order.
 INPUTS = (

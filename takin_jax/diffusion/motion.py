@@ -4,12 +4,11 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from takin_jax import face
 from takin_jax.diffusion.sampler import ddim, guided
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import Conditions, MotionDenoiser
-from takin_jax.types import HEAD_NUMBERS, LIP_NUMBERS
 
 
 def sample_motion(
@@ -69,17 +68,17 @@ def sample_motion(
   key, noise_key = jax.random.split(key)
   shape = (*speech.shape[:2], denoiser.cfg.motion_dim)
   noise = jax.random.normal(noise_key, shape)
-  noise = noise.at[..., :LIP_NUMBERS].multiply(cfg.lip_noise)
+  noise = noise.at[..., face.LIPS].multiply(cfg.lip_noise)
   x = ddim(predict, noise, cfg, key)
   known = conditions.prefix_mask[..., None]
-  face, head = (
-    _smooth(x[part], conditions.prefix[part], known, deviation)
+  parts = [
+    _smooth(x[..., part], conditions.prefix[..., part], known, deviation)
     for part, deviation in (
-      (np.s_[..., :-HEAD_NUMBERS], cfg.smooth_frames),
-      (np.s_[..., -HEAD_NUMBERS:], cfg.smooth_head_frames),
+      (face.EXP, cfg.smooth_frames),
+      (face.HEAD, cfg.smooth_head_frames),
     )
-  )
-  return jnp.concatenate([face, head], -1)
+  ]
+  return jnp.concatenate(parts, -1)
 
 
 def _smooth(

@@ -19,9 +19,10 @@ import numpy as np
 import skimage
 import tqdm
 
-from takin_jax import compilation
+from takin_jax import compilation, face
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
+from takin_jax.face import FRAME_RATE_HZ
 from takin_jax.infer import compose, drivers, loading, output, session, stream
 from takin_jax.infer.auto_emotion import AutoEmotion
 from takin_jax.infer.controls import Controls
@@ -29,7 +30,6 @@ from takin_jax.infer.emotion import AUTO, Emotion, parse, strengthened
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.expression import read_expression
 from takin_jax.infer.stream import StreamConfig
-from takin_jax.types import FRAME_RATE_HZ
 
 DEFAULT_SPEECH = Path(__file__).parents[1] / 'assets' / 'hello.flac'
 
@@ -208,7 +208,7 @@ class Model:
 
   def wish(self) -> stream.SpeechControls | session.Changing:
     """Emotion and controls for a session."""
-    exp_dim = self.params['stats']['mean'].shape[0] - 7
+    exp_dim = self.params['stats']['mean'].shape[0] - face.HEAD_DIM
     emotion, controls = self.emotion, self.controls
     if callable(emotion):
       return lambda time_s, heard: stream.speech_controls(

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.face import SAMPLES_PER_FRAME
 from takin_jax.infer import stream
 from takin_jax.infer.emotion import Known, strengthened
 from takin_jax.infer.errors import InputError
 from takin_jax.models import emotion_reader
-from takin_jax.types import SAMPLES_PER_FRAME
 
 
 class AutoEmotion:

@@ -17,11 +17,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from takin_jax import face
 from takin_jax.data import media
+from takin_jax.face import FRAME_RATE_HZ
 from takin_jax.infer import live
 from takin_jax.infer.animate import Job, Note, open_model
 from takin_jax.infer.session import Session
-from takin_jax.types import FRAME_RATE_HZ
 
 _CALLS = 50
 _PERCENTILES = (50, 95, 99)
@@ -125,7 +126,7 @@ def _whole(
   )
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, 'live.ts')
-    with media.open_live(path, media.SAMPLE_RATE_HZ) as writer:
+    with media.open_live(path, face.SAMPLE_RATE_HZ) as writer:
       seconds, report = _timed(
         lambda: live.Player(session, writer, False).play(blocks)
       )

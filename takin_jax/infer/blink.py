@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax.types import FRAME_RATE_HZ, LIDS
+from takin_jax.face import FRAME_RATE_HZ, LIDS
 
 # How far the lids are closed in the frames of a blink: shut at once, slow to
 # open again.

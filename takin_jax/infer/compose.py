@@ -11,7 +11,8 @@ import os
 import numpy as np
 
 from takin_jax.data.faces import CropBox, find_crop
-from takin_jax.data.media import FRAME_RATE_HZ, MediaError, read_frames
+from takin_jax.data.media import MediaError, read_frames
+from takin_jax.face import FRAME_RATE_HZ
 from takin_jax.infer.errors import InputError
 
 # Driving video: frames looked at for the face, one every so many.

@@ -8,12 +8,13 @@ from flax import struct
 import jax
 import jax.numpy as jnp
 
+from takin_jax.face import INNER_LIPS, LIDS, OUTER_LIPS
 from takin_jax.ops.geometry import (
   pose_from_matrix,
   relative_motion,
   rotation_matrix,
 )
-from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS, Motion
+from takin_jax.types import Motion
 
 
 @struct.dataclass

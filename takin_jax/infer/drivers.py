@@ -13,11 +13,12 @@ import numpy as np
 
 from takin_jax.data import media
 from takin_jax.data.faces import crop_image
+from takin_jax.face import FRAME_RATE_HZ, SAMPLES_PER_FRAME
 from takin_jax.infer import compose, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine
 from takin_jax.infer.session import Changing, Session
-from takin_jax.types import FRAME_RATE_HZ, SAMPLES_PER_FRAME, Source
+from takin_jax.types import Source
 
 OUTPUT_RATE_HZ = 48_000
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax import compilation, renderer
+from takin_jax import compilation, face, renderer
 from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.infer import executables, programs, stream
@@ -211,7 +211,7 @@ class Engine:
       reenact = self._bound(programs.reenact)
       make = self._trace('reenact', reenact, source, seen[1], seen[1], controls)
       return shared | {'reenact': make}
-    exp_dim = self._params['stats']['mean'].shape[0] - 7
+    exp_dim = self._params['stats']['mean'].shape[0] - face.HEAD_DIM
     speech = self._trace(
       'speech',
       functools.partial(stream.speech_step, self.config, self.plan),

@@ -18,17 +18,13 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from takin_jax.data import media
+from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from takin_jax.infer import output, stream
 from takin_jax.infer.animate import Job, Note, open_model
 from takin_jax.infer.errors import InputError
 from takin_jax.infer.session import Session
 from takin_jax.infer.stream import StreamConfig
-from takin_jax.types import (
-  FRAME_RATE_HZ,
-  SAMPLE_RATE_HZ,
-  SAMPLES_PER_FRAME,
-  Motion,
-)
+from takin_jax.types import Motion
 
 BLOCK = SAMPLE_RATE_HZ // 50
 MARGIN_S = 0.04  # playback starts so long after the first frame is there

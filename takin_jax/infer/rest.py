@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax.types import (
+from takin_jax.face import (
   FRAME_RATE_HZ,
   INNER_LIPS,
   OUTER_LIPS,
   SAMPLES_PER_FRAME,
-  Motion,
 )
+from takin_jax.types import Motion
 
 BELOW_SPEECH_DB = 35.0  # silence is so much softer than the loudest speech
 FLOOR_DB = -60.0  # and everything below this, relative to full scale

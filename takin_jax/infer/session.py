@@ -11,9 +11,10 @@ import dataclasses
 import jax
 import numpy as np
 
+from takin_jax.face import FRAME_RATE_HZ
 from takin_jax.infer import stream
 from takin_jax.infer.engine import Engine
-from takin_jax.types import FRAME_RATE_HZ, Motion, Source
+from takin_jax.types import Motion, Source
 
 # (middle of a chunk in seconds, [S] sound heard for it) -> what steers it.
 Changing = Callable[[float, np.ndarray], stream.SpeechControls]

@@ -19,11 +19,12 @@ from takin_jax.config import build
 from takin_jax.diffusion import units
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.face import SAMPLES_PER_FRAME
 from takin_jax.infer import blink, rest
 from takin_jax.infer.controls import Controls, emotion_shift, speak
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
-from takin_jax.types import SAMPLES_PER_FRAME, Motion, Source
+from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
 

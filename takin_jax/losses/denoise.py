@@ -9,8 +9,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from takin_jax import face
 from takin_jax.diffusion import schedule
-from takin_jax.types import LIP_NUMBERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class DenoiseLossConfig:
 
   Attributes:
     lips: weight of the lips' numbers in every term, relative to the others.
-    pose: the same for scale, translation and rotation (the last 7).
+    pose: the same for scale, translation and rotation (the head's numbers).
     velocity: mean squared error of the change from frame to frame of the
       predicted x_0, weighted by the share of signal in x_t.
     smooth: mean square of the predicted x_0's second difference, the same
@@ -83,7 +83,7 @@ def number_weights(
 ) -> jax.Array:
   """Weight of each of the motion's numbers, with mean 1: [M]."""
   weights = jnp.ones(numbers)
-  weights = weights.at[:LIP_NUMBERS].set(cfg.lips).at[-7:].set(cfg.pose)
+  weights = weights.at[face.LIPS].set(cfg.lips).at[face.HEAD].set(cfg.pose)
   if power is not None:
     weights = weights * power
   return weights / weights.mean()

@@ -119,12 +119,6 @@ def expression_loss(
   return (error / jnp.asarray(scale)[:, None]).mean()
 
 
-def gaps(exp: jax.Array, pairs: tuple[tuple[int, int], ...]) -> jax.Array:
-  """Vertical distance of keypoint pairs: [B, K, 3] -> [B, len(pairs)]."""
-  upper, lower = jnp.asarray(pairs).T
-  return exp[:, lower, 1] - exp[:, upper, 1]
-
-
 def weighted_l1(a: jax.Array, b: jax.Array, weight: jax.Array) -> jax.Array:
   """mean w |a - b| with w [B, H, W, 1] normalised to mean 1 per picture."""
   weight = weight / weight.mean((1, 2), keepdims=True)

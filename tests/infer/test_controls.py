@@ -4,11 +4,12 @@ from ml_collections import ConfigDict
 import numpy as np
 import pytest
 
+from takin_jax.face import INNER_LIPS, LIDS, OUTER_LIPS
 from takin_jax.infer import loading
 from takin_jax.infer.controls import Controls, drive, emotion_shift, speak
 from takin_jax.infer.errors import InputError
 from takin_jax.ops.geometry import relative_motion
-from takin_jax.types import INNER_LIPS, LIDS, OUTER_LIPS, Motion
+from takin_jax.types import Motion
 
 
 def random_motion(seed: int, frames: int = 1) -> Motion:

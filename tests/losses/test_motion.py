@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.face import gaps
 from takin_jax.losses import motion as losses
 
 
@@ -74,7 +75,7 @@ def test_expression_loss_divides_by_the_spread():
 
 def test_gaps_grow_when_the_lower_lip_falls():
   exp = jnp.zeros((1, 21, 3)).at[0, 5, 1].set(0.1)
-  np.testing.assert_allclose(losses.gaps(exp, ((4, 5), (6, 7))), [[0.1, 0]])
+  np.testing.assert_allclose(gaps(exp, ((4, 5), (6, 7))), [[0.1, 0]])
 
 
 def test_weighted_l1_ignores_the_size_of_the_weight():

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax import face
 from takin_jax.ops import geometry
 from takin_jax.types import Motion
 
@@ -47,7 +48,7 @@ def test_motion_from_keypoints_inverts_the_transform():
   motion = _motion(jax.random.key(3))
   kp = jax.random.uniform(jax.random.key(4), (4, 21, 3), minval=-1)
   x = geometry.transform_keypoints(kp, motion)
-  rigid = (12, 13, 16, 18, 19, 20)
+  rigid = face.RIGID
   found = geometry.motion_from_keypoints(x, motion.pose_deg, kp, rigid, 0.55)
   again = geometry.transform_keypoints(kp, found)
   depth = x[:, rigid, 2].mean(1)[:, None]

@@ -14,19 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from takin_jax import face
 from takin_jax.config import build
 from takin_jax.data import records
 from takin_jax.data.batches import endless
 from takin_jax.data.records.clip_geometry import load_geometry
 
-# The keypoint that takes the place of each one in a mirrored face.
-FLIP = np.array(
-  [1, 0, 2, 3, 4, 5, 8, 9, 6, 7, 11, 10, 13, 12, 15, 14, 16, 17, 19, 18, 20]
-)
 EVAL_FRACTIONS = (0.30, 0.50, 0.70, 0.95)
-
-_MIRROR = np.array([-1, 1, 1], np.float32)
-_MIRROR_POSE = np.array([1, -1, -1], np.float32)  # pitch stays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,12 +155,14 @@ def flip(sample: Mapping[str, Any]) -> dict[str, Any]:
     if key in ('source', 'driving', 'others'):
       return np.ascontiguousarray(value[..., ::-1, :])
     if key.endswith('_landmarks'):
-      return value[::-1] * _MIRROR[:2]
+      return value[::-1] * face.MIRROR_XYZ[:2]
     if key.endswith(('_x', '_exp', '_kp')):
-      return value[FLIP] * _MIRROR
+      return face.mirror_points(value)
     if key.endswith('_t'):
-      return value * _MIRROR
-    return value * _MIRROR_POSE if key.endswith('_pose') else value
+      return value * face.MIRROR_XYZ
+    if key.endswith('_pose'):
+      return value * face.MIRROR_POSE_DEG
+    return value
 
   return {key: mirrored(key, value) for key, value in sample.items()}
 

@@ -13,18 +13,18 @@ import os
 
 import numpy as np
 
+from takin_jax import face
 from takin_jax.data import records
 from takin_jax.data.faces import blendshapes
 from takin_jax.data.records import motion_cache
 from takin_jax.data.records.clip_geometry import ClipGeometry, load_geometry
 
-EXP_DIM = 63
 # Lowest and highest scale, translation (x, y, z) and angles that are kept.
 POSE_LOW = np.array([0.8, -0.3, -0.3, 0.0, -25, -25, -25], np.float32)
 POSE_HIGH = np.array([1.25, 0.3, 0.3, 0.0, 25, 25, 25], np.float32)
 MIN_STD = 1e-3
 # Lips, the rest of the face, and the head.
-PARTS = (np.s_[:18], np.s_[18:EXP_DIM], np.s_[EXP_DIM:])
+PARTS = (face.LIPS, face.UPPER_FACE, face.HEAD)
 MIN_SHARE = 0.1  # of the deviation along their main direction
 
 _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16  # of the head's motion, in time
@@ -63,7 +63,7 @@ class MotionClip:
   @property
   def mean_exp(self) -> np.ndarray:
     """[63] mean expression."""
-    return self.motion[:, :EXP_DIM].mean(0)
+    return self.motion[:, face.EXP].mean(0)
 
 
 def load_clips(
@@ -230,7 +230,7 @@ def _strong_face(clips: Sequence[MotionClip]) -> tuple[np.ndarray, float]:
   weights = [
     c.strength if len(c.strength) else np.ones(len(c.motion)) for c in clips
   ]
-  faces = [c.kp.reshape(-1) + c.motion[:, :EXP_DIM] for c in clips]
+  faces = [c.kp.reshape(-1) + c.motion[:, face.EXP] for c in clips]
   weight = np.concatenate(weights)
   return np.average(np.concatenate(faces), 0, weight), float(weight.mean())
 
@@ -242,5 +242,5 @@ def _neutral(clips: Sequence[MotionClip]) -> np.ndarray:
     if clip.speech and clip.emotion in _NO_EMOTION:
       people.setdefault(clip.person, []).append(clip.mean_exp)
   if not people:
-    return np.zeros(EXP_DIM)
+    return np.zeros(face.EXP_DIM)
   return np.mean([np.mean(x, 0) for x in people.values()], 0)

@@ -11,18 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from takin_jax import face
 from takin_jax.config import build
 from takin_jax.data.batches import endless, motion_clips
-from takin_jax.data.batches.frame_pairs import FLIP
-from takin_jax.data.batches.motion_clips import EXP_DIM, MotionClip
-from takin_jax.data.media import FRAME_RATE_HZ, SAMPLE_RATE_HZ
+from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
-
-SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FRAME_RATE_HZ
-
-_MIRROR = np.array([-1, 1, 1], np.float32)
-_MIRROR_HEAD = np.array([1, -1, 1, 1, 1, -1, -1], np.float32)
+from takin_jax.face import SAMPLES_PER_FRAME
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +114,7 @@ def cut(
     'frame_mask': there[prefix:],
     'prefix': motion[:prefix],
     'prefix_mask': there[:prefix],
-    'emotion': centre[:, :EXP_DIM].mean(0),
+    'emotion': centre[:, face.EXP].mean(0),
     'source_kp': clip.kp.reshape(-1).astype(np.float32),
     'drop_audio': np.bool_(not clip.speech),
   }
@@ -139,17 +134,12 @@ def sound(
 
 def flip(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
   """Mirrors a window from left to right."""
-
-  def points(x: np.ndarray) -> np.ndarray:
-    x = x.reshape(*x.shape[:-1], -1, 3)[..., FLIP, :] * _MIRROR
-    return x.reshape(*x.shape[:-2], -1)
-
   mirrored = dict(sample)
   for key in ('motion', 'prefix'):
-    exp, head = np.split(sample[key], [EXP_DIM], -1)
-    mirrored[key] = np.concatenate([points(exp), head * _MIRROR_HEAD], -1)
+    mirrored[key] = face.mirror_motion(sample[key])
   for key in ('emotion', 'source_kp'):
-    mirrored[key] = points(sample[key])
+    points = sample[key].reshape(-1, 3)
+    mirrored[key] = face.mirror_points(points).reshape(-1)
   return mirrored
 
 
@@ -160,7 +150,7 @@ def shift_emotion(
   shifted = dict(sample, emotion=sample['emotion'] + offset)
   for key in ('motion', 'prefix'):
     shifted[key] = sample[key].copy()
-    shifted[key][..., :EXP_DIM] += offset
+    shifted[key][..., face.EXP] += offset
   return shifted
 
 
@@ -190,7 +180,7 @@ class WindowSource(endless.Samples):
     emotions = motion_clips.named_emotions(clips)
     neutral = emotions.pop('neutral')
     self._offsets = [e - neutral for e in emotions.values()]
-    self._spread = motion_clips.motion_stats(clips)[1][:EXP_DIM]
+    self._spread = motion_clips.motion_stats(clips)[1][face.EXP]
 
   def _draw_window(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
     cfg = self._cfg
@@ -220,7 +210,7 @@ class WindowSource(endless.Samples):
       ('emotion', cfg.emotion_noise * self._spread),
       ('source_kp', cfg.kp_noise),
     ):
-      noise = level * rng.standard_normal(EXP_DIM)
+      noise = level * rng.standard_normal(face.EXP_DIM)
       sample[key] = (sample[key] + noise).astype(np.float32)
     if cfg.augment is not None and clip.speech and not heard:
       noise = self._speech[rng.integers(len(self._speech))].audio

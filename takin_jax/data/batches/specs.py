@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from takin_jax import face
 from takin_jax.config import build
 from takin_jax.data.batches.frame_pairs import PairConfig
-from takin_jax.data.batches.motion_clips import EXP_DIM
 from takin_jax.data.batches.motion_windows import WindowConfig
 from takin_jax.data.speech import recordings
 from takin_jax.data.speech.batches import SpeechConfig
@@ -19,12 +19,10 @@ from takin_jax.data.speech.batches import SpeechConfig
 Spec = dict[str, tuple[tuple[int, ...], np.dtype]]
 
 _FLOAT, _BYTE, _BOOL = (np.dtype(t) for t in (np.float32, np.uint8, bool))
-_POINTS = EXP_DIM // 3
-_MOTION = EXP_DIM + 7
 # What the teacher knows about a picture, see clip_geometry.
 _GEOMETRY = {
-  'x': (_POINTS, 3),
-  'exp': (_POINTS, 3),
+  'x': (face.NUM_KEYPOINTS, 3),
+  'exp': (face.NUM_KEYPOINTS, 3),
   'scale': (1,),
   't': (3,),
   'pose': (3,),
@@ -39,7 +37,7 @@ def pairs(data: Mapping[str, Any], landmarks: int = 0) -> Spec:
   side, geometry = cfg.size_px, dict(_GEOMETRY)
   if landmarks:
     geometry['landmarks'] = (2, landmarks, 2)
-  out = {'source_kp': ((_POINTS, 3), _FLOAT)}
+  out = {'source_kp': ((face.NUM_KEYPOINTS, 3), _FLOAT)}
   for name in ('source', 'driving'):
     out[name] = ((side, side, 3), _BYTE)
     out |= {f'{name}_{k}': (s, _FLOAT) for k, s in geometry.items()}
@@ -52,12 +50,12 @@ def windows(data: Mapping[str, Any], window: int, prefix: int) -> Spec:
   """Of `takin_jax.data.batches.motion_windows.batches`."""
   out = {
     'wave': ((recordings.sample_count(2 * window),), _FLOAT),
-    'motion': ((window, _MOTION), _FLOAT),
+    'motion': ((window, face.MOTION_DIM), _FLOAT),
     'frame_mask': ((window,), _BOOL),
-    'prefix': ((prefix, _MOTION), _FLOAT),
+    'prefix': ((prefix, face.MOTION_DIM), _FLOAT),
     'prefix_mask': ((prefix,), _BOOL),
-    'emotion': ((EXP_DIM,), _FLOAT),
-    'source_kp': ((EXP_DIM,), _FLOAT),
+    'emotion': ((face.EXP_DIM,), _FLOAT),
+    'source_kp': ((face.EXP_DIM,), _FLOAT),
     'drop_audio': ((), _BOOL),
   }
   return _batched(out, build(WindowConfig, data).batch_size)

@@ -10,19 +10,19 @@ follow landmarks.
 
 import numpy as np
 
-# Landmark index of every keypoint: mouth corners, outer lips (upper, lower),
-# inner lips (upper, lower), lids (right upper/lower, left upper/lower), irises,
-# outer eye corners, brows, nose tip, chin, cheeks, forehead.
+from takin_jax import face
+
+# Landmark index of every keypoint, in the order of `face.py`: mouth corners,
+# outer and inner lips, lids, irises, eye corners, brows, nose, chin, cheeks,
+# forehead.
 LANDMARKS = np.array(
   [61, 291, 0, 17, 13, 14, 159, 145, 386, 374, 468, 473]
   + [33, 263, 105, 334, 1, 152, 234, 454, 10]
 )
-# Keypoints that hardly move with the expression: eye corners, nose, cheeks,
-# forehead. They carry translation and scale.
-RIGID = np.array([12, 13, 16, 18, 19, 20])
+# They carry translation and scale.
+RIGID = np.array(face.RIGID)
 CANONICAL_RMS = 0.55  # of the rigid keypoints around their mean
 
-_FOREHEAD, _CHIN = 10, 152
 _MIN_RMS = 1e-3
 
 
@@ -98,17 +98,19 @@ def motion_from_keypoints(
 
 def lip_opening(landmarks: np.ndarray) -> np.ndarray:
   """[T, 478, 3] -> [T] gap between the inner lips over the face height."""
-  return _gap(landmarks, 13, 14)
+  return _gap(landmarks, face.INNER_LIPS)
 
 
 def eye_opening(landmarks: np.ndarray) -> np.ndarray:
   """[T, 478, 3] -> [T] mean gap between the lids over the face height."""
-  return (_gap(landmarks, 159, 145) + _gap(landmarks, 386, 374)) / 2
+  return sum(_gap(landmarks, pair) for pair in face.LIDS) / 2
 
 
-def _gap(landmarks: np.ndarray, a: int, b: int) -> np.ndarray:
-  """Distance of two landmarks in the picture, relative to the face height."""
-  xy = landmarks[..., :2]
-  height = np.linalg.norm(xy[..., _FOREHEAD, :] - xy[..., _CHIN, :], axis=-1)
-  gap = np.linalg.norm(xy[..., a, :] - xy[..., b, :], axis=-1)
-  return gap / np.maximum(height, 1e-6)
+def _gap(landmarks: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+  """Distance of two keypoints in the picture, relative to the face height."""
+
+  def distance(a: int, b: int) -> np.ndarray:
+    xy = landmarks[..., LANDMARKS[[a, b]], :2]
+    return np.linalg.norm(xy[..., 0, :] - xy[..., 1, :], axis=-1)
+
+  return distance(*pair) / np.maximum(distance(face.FOREHEAD, face.CHIN), 1e-6)

@@ -8,8 +8,7 @@ import soxr
 
 from takin_jax.data.media.decode import StrPath, decode, open_container
 from takin_jax.data.media.errors import MediaError
-
-SAMPLE_RATE_HZ = 16_000
+from takin_jax.face import SAMPLE_RATE_HZ
 
 
 def read_audio(path: StrPath, rate: int = SAMPLE_RATE_HZ) -> np.ndarray:

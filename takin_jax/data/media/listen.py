@@ -8,8 +8,8 @@ import wave
 import numpy as np
 import soxr
 
-from takin_jax.data.media.audio import SAMPLE_RATE_HZ
 from takin_jax.data.media.errors import MediaError
+from takin_jax.face import SAMPLE_RATE_HZ
 
 BLOCK_S = 0.02
 

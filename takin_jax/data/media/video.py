@@ -7,8 +7,7 @@ import numpy as np
 
 from takin_jax.data.media.decode import StrPath, decode, open_container
 from takin_jax.data.media.errors import MediaError
-
-FRAME_RATE_HZ = 25
+from takin_jax.face import FRAME_RATE_HZ
 
 
 def read_frames(

@@ -9,10 +9,9 @@ import av
 import cv2
 import numpy as np
 
-from takin_jax.data.media.audio import SAMPLE_RATE_HZ
 from takin_jax.data.media.decode import StrPath
 from takin_jax.data.media.errors import MediaError
-from takin_jax.data.media.video import FRAME_RATE_HZ
+from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ
 
 _AUDIO_BIT_RATE = 96_000
 

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from takin_jax import face
 from takin_jax.data import faces, media
 from takin_jax.data.faces.identity import FaceNet
 from takin_jax.data.prepare import offset, quality
@@ -25,7 +26,6 @@ from takin_jax.data.records import writer
 AV_OFFSET = ('off', 'report', 'correct')
 
 _JPEG_QUALITY = 92
-_SAMPLES = media.SAMPLE_RATE_HZ // media.FRAME_RATE_HZ  # per frame
 _LEAST_LAG_MS = 60  # less is within what two ways of measuring it differ by
 # How many faces of a shot are compared, and the least similarity of any two:
 # 0.32 and more in 93 clips of one person, below 0.19 in 99 % of the pairs of
@@ -144,7 +144,7 @@ def read_crops(
   with faces.landmarker(job.model, tracking=True) as detector:
     for k, image in enumerate(images):
       image = faces.crop_image(image, crop, job.size_px)
-      time_ms = 1000 * k // media.FRAME_RATE_HZ
+      time_ms = 1000 * k // face.FRAME_RATE_HZ
       seen.append(detector.detect(image, time_ms) or nobody)
       bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
       jpegs.append(cv2.imencode('.jpg', bgr, encoding)[1].tobytes())
@@ -202,8 +202,8 @@ def read_sound(
     estimate of the lag that the clip's own `lag_ms` leaves.
   """
   margin = _samples(offset.MAX_LAG_MS)
-  start = shot.first * _SAMPLES + _samples(clip.lag_ms)
-  length = shot.frames * _SAMPLES
+  start = shot.first * face.SAMPLES_PER_FRAME + _samples(clip.lag_ms)
+  length = shot.frames * face.SAMPLES_PER_FRAME
   audio = sound.take(start - margin, start + length + margin)
   heard = offset.Offset(0, 0.0, False)
   if av_offset != 'off' and len(audio) > margin:
@@ -218,4 +218,4 @@ def read_sound(
 
 
 def _samples(ms: float) -> int:
-  return round(ms * media.SAMPLE_RATE_HZ / 1000)
+  return round(ms * face.SAMPLE_RATE_HZ / 1000)

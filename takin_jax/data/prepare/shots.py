@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from takin_jax import face
 from takin_jax.data import faces, media
 from takin_jax.data.prepare import quality
 from takin_jax.data.prepare.cuts import Flow
 
-MAX_FRAMES = 30 * media.FRAME_RATE_HZ
-MIN_FRAMES = media.FRAME_RATE_HZ
+MAX_FRAMES = 30 * face.FRAME_RATE_HZ
+MIN_FRAMES = face.FRAME_RATE_HZ
 
 _LOOK_EVERY = 8  # frames
 

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from takin_jax import face
 from takin_jax.data import media
 from takin_jax.data.prepare import quality, shots
 from takin_jax.data.prepare.clip_sound import ClipSound
@@ -75,7 +76,7 @@ def _shots(
     if several and clip.person_is_guess:  # scenes may show different people
       shown = dataclasses.replace(clip, person=_part(clip, shot.scene))
     line = _line(shown, name)
-    line['start_s'] = f'{shot.first / media.FRAME_RATE_HZ:.2f}'
+    line['start_s'] = f'{shot.first / face.FRAME_RATE_HZ:.2f}'
     try:
       meta = writer.finished_meta(path, job.size_px)
       if meta is None:
@@ -90,7 +91,7 @@ def _shots(
 def _judge(shot: shots.Shot, limits: quality.Limits) -> None:
   """Raises Skip if the first pass saw that a shot is no good."""
   if shot.frames < shots.MIN_FRAMES:
-    raise Skip(f'too short: {shot.frames / media.FRAME_RATE_HZ:.2f} s')
+    raise Skip(f'too short: {shot.frames / face.FRAME_RATE_HZ:.2f} s')
   reason = quality.fault(quality.measure(shot.looks), limits)
   if reason:
     raise Skip(reason)
@@ -131,13 +132,13 @@ def _line(clip: Clip, name: str) -> Line:
 def _ready(line: Line, meta: dict[str, Any]) -> Line:
   """The line of a record that is there, from its `meta`."""
   frames = meta['frames']
-  start = meta.get('first_frame', 0) / media.FRAME_RATE_HZ
+  start = meta.get('first_frame', 0) / face.FRAME_RATE_HZ
   return line | {
     'status': 'ok',
     'speech': 'yes' if meta['speech'] else line['speech'],
     'start_s': f'{start:.2f}',
     'frames': frames,
-    'seconds': f'{frames / media.FRAME_RATE_HZ:.2f}',
+    'seconds': f'{frames / face.FRAME_RATE_HZ:.2f}',
     **meta.get('figures', {}),
   }
 

@@ -22,6 +22,7 @@ import numpy as np
 import soxr
 import tqdm
 
+from takin_jax import face
 from takin_jax.data import media
 from takin_jax.data.speech.recordings import STATS_FILE, frame_count
 
@@ -76,9 +77,9 @@ def to_student_frames(features: np.ndarray, frames: int) -> np.ndarray:
 def changed_copy(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
   """Another speed and pitch (as a tape), and sometimes a pause with hiss."""
   factor = rng.uniform(0.84, 1.2)
-  audio = soxr.resample(audio, media.SAMPLE_RATE_HZ * factor, 16_000)
+  audio = soxr.resample(audio, face.SAMPLE_RATE_HZ * factor, 16_000)
   if rng.random() < 0.6:
-    rate = media.SAMPLE_RATE_HZ
+    rate = face.SAMPLE_RATE_HZ
     hiss = rng.standard_normal(int(rng.uniform(0.3, 2.5) * rate))
     hiss *= 10 ** rng.uniform(-4.5, -2.0)
     cut = rng.integers(len(audio) + 1)
@@ -102,9 +103,9 @@ def list_files(sources: Sequence[str]) -> list[Path]:
 
 def chunks(path: Path, chunk_s: float) -> Iterator[np.ndarray]:
   """The sound of a file in pieces of `chunk_s`; short rests are dropped."""
-  size = int(chunk_s * media.SAMPLE_RATE_HZ)
+  size = int(chunk_s * face.SAMPLE_RATE_HZ)
   for piece in media.iter_audio(path, block=size):
-    if len(piece) >= MIN_S * media.SAMPLE_RATE_HZ:
+    if len(piece) >= MIN_S * face.SAMPLE_RATE_HZ:
       yield piece
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from takin_jax.data import records
 from takin_jax.data.faces import geometry
-from takin_jax.data.media import FRAME_RATE_HZ, SAMPLE_RATE_HZ
+from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ
 
 RATE_HZ = 2 * FRAME_RATE_HZ
 

@@ -13,8 +13,8 @@ import numpy as np
 from skimage.color import rgb2gray
 from skimage.metrics import structural_similarity
 
+from takin_jax.face import FRAME_RATE_HZ
 from takin_jax.losses import perceptual
-from takin_jax.types import FRAME_RATE_HZ
 
 _BATCH = 8
 _MOUTH = slice(0, 4)  # keypoints: mouth corners, outer lips

@@ -7,7 +7,7 @@ Source: the defaults of the package `python_speech_features`, on samples of
 import numpy as np
 from scipy.fft import dct
 
-from takin_jax.types import SAMPLE_RATE_HZ
+from takin_jax.face import SAMPLE_RATE_HZ
 
 _WINDOW, _HOP, _FFT = 400, 160, 512
 _BANDS, _LIFTER, _EMPHASIS = 26, 22, 0.97

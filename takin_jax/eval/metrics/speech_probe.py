@@ -12,8 +12,8 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.face import SAMPLES_PER_FRAME
 from takin_jax.ops import mel
-from takin_jax.types import SAMPLES_PER_FRAME
 
 _BANDS = 40
 _CONTEXT = 5  # frames of sound on either side

@@ -17,7 +17,7 @@ from scipy.ndimage import median_filter
 from takin_jax.eval.judge import Readings
 from takin_jax.eval.metrics import onnx_net
 from takin_jax.eval.metrics.mfcc import mfcc
-from takin_jax.types import SAMPLES_PER_FRAME
+from takin_jax.face import SAMPLES_PER_FRAME
 
 _SIDE_PX, _FRAMES, _STEPS = 224, 5, 20  # of one look: 0.2 s
 _STEPS_PER_FRAME = 4

@@ -26,9 +26,9 @@ from takin_jax.eval.protocols.takes import (
   take,
 )
 from takin_jax.eval.report import Report, Row, Table, sheet
+from takin_jax.face import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from takin_jax.infer.engine import Engine
 from takin_jax.infer.errors import InputError
-from takin_jax.types import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 HELP = 'clips made again from their sound'
 SILENCE_S = 1.5

@@ -20,9 +20,9 @@ from takin_jax.eval.metrics import confusion, figures
 from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, speak
 from takin_jax.eval.report import Report, Row, Table, sheet
+from takin_jax.face import SAMPLE_RATE_HZ
 from takin_jax.infer.animate import DEFAULT_SPEECH
 from takin_jax.infer.errors import InputError
-from takin_jax.types import SAMPLE_RATE_HZ
 
 HELP = 'named emotions on portraits'
 _ASKED = ('happy', 'sad', 'angry', 'surprised', 'disgusted', 'fear')

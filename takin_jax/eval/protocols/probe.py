@@ -21,8 +21,8 @@ from takin_jax.eval.metrics.speech_probe import SpeechProbe, fit
 from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, speak
 from takin_jax.eval.report import Report, Row, Table, sheet
+from takin_jax.face import SAMPLE_RATE_HZ
 from takin_jax.infer.errors import InputError
-from takin_jax.types import SAMPLE_RATE_HZ
 
 HELP = 'portraits say speech without a video, judged by a speech probe'
 _REACH = 10  # frames that the lips may be early or late

@@ -10,7 +10,7 @@ from takin_jax.eval.judge import Readings, pack, unpack
 from takin_jax.eval.metrics import face_metrics, figures
 from takin_jax.eval.metrics.nets import Nets
 from takin_jax.eval.report import Row
-from takin_jax.types import FRAME_RATE_HZ
+from takin_jax.face import FRAME_RATE_HZ
 
 SETTLE_S = 0.5  # of the silence, until the mouth must be closed
 REACH = 10  # frames that the lips may be early or late

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax import face
 from takin_jax.config import build, from_json, to_json
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.records import motion_cache
@@ -25,11 +26,9 @@ from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train.audio.videos import write_videos
-from takin_jax.types import INNER_LIPS
 
 Params = dict[str, Any]
 
-_YAW = -2
 _CURVES = 6
 _STATES_ERROR = 0.05  # rounding to float16 makes much less
 
@@ -44,9 +43,7 @@ def normalize(
 
 def lip_gap(motion: np.ndarray) -> np.ndarray:
   """[..., M] motion vectors -> [...] change of the gap between the lips."""
-  y = motion[..., 1:-7:3]
-  upper, lower = INNER_LIPS
-  return y[..., lower] - y[..., upper]
+  return face.gaps(face.exp_points(motion), (face.INNER_LIPS,))[..., 0]
 
 
 def fit(
@@ -90,7 +87,7 @@ def evaluate(
     'lips_gain': lips_gain,
     'lips_r_other_sound': fit(lip_gap(wrong), lip_gap(real), mask)[0],
     'lips_spread': spread(lip_gap(found)) / spread(lip_gap(real)),
-    'yaw_spread': spread(found[..., _YAW]) / spread(real[..., _YAW]),
+    'yaw_spread': spread(found[..., face.YAW]) / spread(real[..., face.YAW]),
     'jerk': _jerk(found) / _jerk(real),
   }
 
@@ -139,7 +136,7 @@ def samples(
 
 def _jerk(motion: np.ndarray) -> float:
   """Mean size of the third difference of the expression."""
-  return float(np.abs(np.diff(motion[..., :-7], 3, axis=1)).mean())
+  return float(np.abs(np.diff(motion[..., face.EXP], 3, axis=1)).mean())
 
 
 def _curves(real: np.ndarray, found: np.ndarray) -> np.ndarray:

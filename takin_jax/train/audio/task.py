@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax import face
 from takin_jax.config import build
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.batches import specs as batch_specs
@@ -66,7 +67,7 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
   cfg = build(DiffusionConfig, config.diffusion)
   hubert, denoiser = _modules(config)
   frames, dim = 4, denoiser.cfg.motion_dim
-  wave = jnp.zeros((1, motion_windows.SAMPLES_PER_FRAME * (frames + 1)))
+  wave = jnp.zeros((1, face.SAMPLES_PER_FRAME * (frames + 1)))
   keys = jax.random.split(key)
   states, speech = hubert.init_with_output(keys[0], wave)
   variables = denoiser.init(
@@ -74,8 +75,8 @@ def init(config: ConfigDict, key: jax.Array) -> Params:
     jnp.zeros((1, frames, dim)),
     jnp.zeros(1, jnp.int32),
     states[:, :, : 2 * frames],
-    emotion=jnp.zeros((1, dim - 7)),
-    source_kp=jnp.zeros((1, dim - 7)),
+    emotion=jnp.zeros((1, dim - face.HEAD_DIM)),
+    source_kp=jnp.zeros((1, dim - face.HEAD_DIM)),
     prefix=jnp.zeros((1, cfg.prefix, dim)),
     prefix_mask=jnp.zeros((1, cfg.prefix), bool),
   )
@@ -105,9 +106,9 @@ def _facts(records: str, cached: str, decorrelate: bool) -> Params:
   Without a name of records, for a dry run, they only have the right shapes.
   """
   if not records:
-    size = motion_clips.EXP_DIM
-    mean, std, mix = np.zeros(size + 7), np.ones(size + 7), np.eye(size + 7)
-    emotions = {'neutral': np.zeros(size)}
+    dim = face.MOTION_DIM
+    mean, std, mix = np.zeros(dim), np.ones(dim), np.eye(dim)
+    emotions = {'neutral': np.zeros(face.EXP_DIM)}
   else:
     clips = motion_clips.load_clips(records, cached=cached)
     mean, std = motion_clips.motion_stats(clips)

@@ -9,9 +9,8 @@ from ml_collections import ConfigDict
 
 from takin_jax.config import build
 from takin_jax.data.faces.geometry import LANDMARKS
-from takin_jax.losses import motion as losses
+from takin_jax.face import INNER_LIPS, LIDS, gaps
 from takin_jax.models.motion import MotionConfig, MotionExtractor
-from takin_jax.types import INNER_LIPS, LIDS
 
 Params = dict[str, Any]
 Terms = dict[str, jax.Array]
@@ -154,5 +153,5 @@ def extractor(model: ConfigDict) -> MotionExtractor:
 def gap_error(
   cfg: MotionLossConfig, points: jax.Array, target: jax.Array
 ) -> jax.Array:
-  error = losses.gaps(points, GAPS) - losses.gaps(target, GAPS)
+  error = gaps(points, GAPS) - gaps(target, GAPS)
   return (jnp.abs(error) / jnp.asarray(cfg.gap_scale)).mean()

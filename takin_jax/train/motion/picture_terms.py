@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from takin_jax.face import LIDS
 from takin_jax.losses import motion as losses
 from takin_jax.losses import perceptual
 from takin_jax.models.motion import MotionExtractor
@@ -21,7 +22,6 @@ from takin_jax.train.motion.loss_config import (
   gap_error,
   weighted,
 )
-from takin_jax.types import LIDS
 
 
 def _reenactment_error(

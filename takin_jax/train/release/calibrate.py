@@ -21,9 +21,9 @@ import numpy as np
 from takin_jax import compilation, renderer, weights
 from takin_jax.data.batches import frame_pairs
 from takin_jax.data.faces import geometry
+from takin_jax.face import INNER_LIPS, LIDS, MOUTH_CORNERS, OUTER_LIPS, gaps
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.train.motion.evaluate import within_clip
-from takin_jax.types import INNER_LIPS, LIDS, MOUTH_CORNERS, OUTER_LIPS
 
 Params = dict[str, Any]
 _X, _Y = 0, 1
@@ -86,9 +86,7 @@ def slope(
 
 def gap(points: np.ndarray, opening: Opening) -> np.ndarray:
   """[..., K, 3] -> [...] mean distance of the second from the first ones."""
-  at = points[..., opening.axis]
-  parts = [at[..., lower] - at[..., upper] for upper, lower in opening.pairs]
-  return np.mean(parts, 0)
+  return gaps(points, opening.pairs, opening.axis).mean(-1)
 
 
 def widen(

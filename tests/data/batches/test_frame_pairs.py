@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from takin_jax import face
 from takin_jax.data import records
 from takin_jax.data.batches import frame_pairs
 from takin_jax.data.faces import geometry
@@ -63,7 +64,7 @@ def test_flip_twice_is_the_identity(folder):
   cfg = frame_pairs.PairConfig(str(folder), size_px=32)
   sample = frame_pairs.PairSource(cfg, seed=0)[0]
   assert_same(sample, frame_pairs.flip(frame_pairs.flip(sample)))
-  mirrored = geometry.LANDMARKS[frame_pairs.FLIP]
+  mirrored = geometry.LANDMARKS[face.MIRRORED]
   pairs = np.sort([geometry.LANDMARKS, mirrored], 0).T.tolist()
   for pair in ([61, 291], [159, 386], [145, 374], [33, 263], [13, 13]):
     assert pair in pairs

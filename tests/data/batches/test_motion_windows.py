@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from takin_jax import face
 from takin_jax.data.batches import motion_clips, motion_windows
-from takin_jax.data.batches.motion_clips import EXP_DIM, MotionClip
+from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.batches.motion_windows import (
   WindowConfig,
   WindowSource,
@@ -29,7 +30,7 @@ def make_clip(speech=True, emotion='-', person='p', exp=0.0, kp=0.0):
   """A clip whose motion and sound tell the frame's number."""
   number = np.arange(FRAMES, dtype=np.float32)
   motion = np.repeat(number[:, None], 70, 1)
-  motion[:, :EXP_DIM] += exp
+  motion[:, face.EXP] += exp
   return MotionClip(
     id='clip',
     person=person,
@@ -48,7 +49,7 @@ def test_clips_of_a_split(folder):
   for clip in train:
     assert clip.motion.shape == (FRAMES, 70)
     assert np.isfinite(clip.motion).all() and clip.motion.dtype == np.float32
-    head = clip.motion[:, EXP_DIM:]
+    head = clip.motion[:, face.HEAD]
     assert (head >= motion_clips.POSE_LOW).all()
     assert (head <= motion_clips.POSE_HIGH).all()
     np.testing.assert_allclose(np.median(head, 0)[0], 1, atol=0.05)
@@ -82,9 +83,10 @@ def test_directions_are_what_moves_together():
     np.testing.assert_allclose(covariance, np.diag(power), atol=1e-3)
     assert power[0] == pytest.approx(1, rel=1e-3)
     assert (power < 1.001).all()  # what hardly moves keeps a floor
-  first = np.abs(mix[18])
+  first = np.abs(mix[face.LIPS.stop])
   assert set(np.argsort(first)[-3:]) == {19, 25, 28}
-  assert not mix[:18, 18:].any() and not mix[63:, :63].any()
+  assert not mix[face.LIPS, face.LIPS.stop :].any()
+  assert not mix[face.HEAD, face.EXP].any()
 
 
 def test_emotions_count_people_once_and_relative_to_rest():

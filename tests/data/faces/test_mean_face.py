@@ -1,6 +1,6 @@
 import numpy as np
 
-from takin_jax.data.batches.frame_pairs import FLIP
+from takin_jax import face
 from takin_jax.data.faces import geometry, mean_face
 
 
@@ -13,7 +13,7 @@ def test_mirroring_twice_changes_nothing():
 
 def test_keypoints_and_their_landmarks_mirror_alike():
   mirrored = mean_face.mirror()[geometry.LANDMARKS]
-  np.testing.assert_array_equal(mirrored, geometry.LANDMARKS[FLIP])
+  np.testing.assert_array_equal(mirrored, geometry.LANDMARKS[face.MIRRORED])
 
 
 def test_the_map_marks_what_was_chosen(tmp_path, capsys):

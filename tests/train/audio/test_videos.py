@@ -5,7 +5,7 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
-from takin_jax import renderer, weights
+from takin_jax import face, renderer, weights
 from takin_jax.train.audio import videos as audio_videos
 from tests.data.fake_records import write_clip
 from tests.train.test_smoke import SMOKE
@@ -20,7 +20,7 @@ def test_videos_have_every_frame_and_sound(tmp_path, monkeypatch):
   config.data.records = str(tmp_path / 'records')
   config.eval = ConfigDict(dict(videos=2, renderer=str(tmp_path / 'stage1')))
   motion = np.zeros((3, 30, 70), np.float32)
-  motion[..., -7] = 1.0  # the head's size stays
+  motion[..., face.SCALE] = 1.0  # the head's size stays
   windows = {'wave': np.zeros((3, 30 * 640), np.float32)}
   audio_videos.write_videos(config, windows, motion, tmp_path / '000007')
   names = sorted(p.name for p in tmp_path.glob('*.mp4'))
