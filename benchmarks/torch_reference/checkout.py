@@ -11,6 +11,8 @@ import sys
 from torch import nn
 import yaml
 
+from takin_jax.errors import InputError
+
 # Group -> module and class in the checkout, and its block in models.yaml.
 CLASSES = {
   'appearance': (
@@ -24,10 +26,6 @@ CLASSES = {
 }
 
 
-class CheckoutError(ValueError):
-  """A checkout that cannot be used, in one sentence."""
-
-
 def load(folder: str) -> dict[str, nn.Module]:
   """The four networks of a checkout, with fresh weights.
 
@@ -35,12 +33,12 @@ def load(folder: str) -> dict[str, nn.Module]:
     folder: the root of a checkout of github.com/KwaiVGI/LivePortrait.
 
   Raises:
-    CheckoutError: it is none, or its modules do not load.
+    InputError: it is none, or its modules do not load.
   """
   root = Path(folder).resolve()
   sizes = root / 'src' / 'config' / 'models.yaml'
   if not sizes.is_file():
-    raise CheckoutError(
+    raise InputError(
       f'{folder} is no checkout of LivePortrait: there is no '
       'src/config/models.yaml in it.'
     )
@@ -54,7 +52,7 @@ def load(folder: str) -> dict[str, nn.Module]:
       for group, (module, cls, block) in CLASSES.items()
     }
   except (ImportError, AttributeError, KeyError, TypeError) as error:
-    raise CheckoutError(
+    raise InputError(
       f'The modules of {folder} do not load ({error}): take a checkout that '
       'runs, with its requirements installed.'
     ) from None

@@ -17,30 +17,28 @@ from typing import Any
 import numpy as np
 
 from takin_jax import renderer, weights
+from takin_jax.cli.errors import command
 from takin_jax.convert import hubert, liveportrait
 from takin_jax.convert.apply import ConvertError, Result, check
 
 
+@command('takin_jax.convert')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = _parser()
   args = parser.parse_args(argv)
   if not (args.out or args.dry_run):
     parser.error('--out is missing')
-  try:
-    if args.model == 'liveportrait':
-      config, results, merge = _liveportrait(Path(args.source))
-    else:
-      config, results, merge = _hubert(args.source)
-    if args.dry_run:
-      _print(results)
-    _check(results)
-    if not args.dry_run:
-      groups = _write(Path(args.out), config, merge(results), args.fold)
-      print(f'{args.out} holds {", ".join(groups)}.')
-  except (ConvertError, weights.WeightsError) as error:
-    print(f'convert: {error}', file=sys.stderr)
-    return 2
+  if args.model == 'liveportrait':
+    config, results, merge = _liveportrait(Path(args.source))
+  else:
+    config, results, merge = _hubert(args.source)
+  if args.dry_run:
+    _print(results)
+  _check(results)
+  if not args.dry_run:
+    groups = _write(Path(args.out), config, merge(results), args.fold)
+    print(f'{args.out} holds {", ".join(groups)}.')
   return 0
 
 

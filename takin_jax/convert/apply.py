@@ -11,12 +11,13 @@ from typing import Any
 from flax import traverse_util
 
 from takin_jax.convert.tables import Table
+from takin_jax.errors import InputError
 
 Path = tuple[str, ...]
 SHOWN = 12  # mismatches spelled out in an error
 
 
-class ConvertError(ValueError):
+class ConvertError(InputError):
   """A checkpoint that cannot be converted, in one sentence."""
 
 

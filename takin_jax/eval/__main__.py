@@ -13,10 +13,10 @@ from pathlib import Path
 import sys
 
 from takin_jax import compilation
+from takin_jax.cli.errors import command
 from takin_jax.data.faces import landmarker
 from takin_jax.data.faces.landmarks import MODEL_ENV
-from takin_jax.data.media import MediaError
-from takin_jax.data.records import RecordsError
+from takin_jax.errors import InputError
 from takin_jax.eval import compare, paper
 from takin_jax.eval.judge import LandmarkJudge
 from takin_jax.eval.protocols import (
@@ -27,8 +27,6 @@ from takin_jax.eval.protocols import (
   self_reenactment,
 )
 from takin_jax.eval.protocols.candidate import open_candidate
-from takin_jax.infer.errors import InputError
-from takin_jax.weights import WeightsError
 
 COMMANDS = {
   'self': self_reenactment,
@@ -76,14 +74,11 @@ def _add_shared(
     add('--clips', nargs='+', metavar='ID', help='only these')
 
 
+@command('takin_jax.eval')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
-  try:
-    print(_compared(args) if args.command == 'compare' else _measured(args))
-  except (InputError, MediaError, RecordsError, WeightsError) as error:
-    print(f'takin_jax.eval: {error}', file=sys.stderr)
-    return 2
+  print(_compared(args) if args.command == 'compare' else _measured(args))
   return 0
 
 

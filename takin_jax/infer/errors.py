@@ -1,5 +1,5 @@
-"""The one error of the inference layer."""
+"""The error of the inference layer, which is that of the package."""
 
+from takin_jax.errors import InputError
 
-class InputError(ValueError):
-  """A wish that cannot be met: one sentence with the reason and a remedy."""
+__all__ = ['InputError']

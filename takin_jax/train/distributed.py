@@ -10,6 +10,8 @@ import os
 import jax
 import orbax.checkpoint as ocp
 
+from takin_jax.errors import InputError
+
 _WAIT_S = 24 * 3600  # an evaluation may take long
 # Variables of which each counts the processes of its launcher.
 _COUNTS = ('SLURM_STEP_NUM_TASKS', 'OMPI_COMM_WORLD_SIZE')
@@ -31,12 +33,12 @@ def initialize(
     process_id: which one this is, from 0.
 
   Raises:
-    ValueError: if only a part is given, or the others cannot be reached.
+    InputError: if only a part is given, or the others cannot be reached.
   """
   given = (coordinator, num_processes, process_id)
   if any(x is not None for x in given):
     if any(x is None for x in given):
-      raise ValueError(
+      raise InputError(
         '--coordinator, --num-processes and --process-id belong together: '
         'give all three, or none of them under SLURM, Open MPI, Kubernetes.'
       )
@@ -46,7 +48,7 @@ def initialize(
     jax.distributed.initialize(coordinator, num_processes, process_id)
   except (RuntimeError, ValueError) as error:
     first = str(error).strip().splitlines()[0]
-    raise ValueError(f'The processes cannot be connected: {first}') from error
+    raise InputError(f'The processes cannot be connected: {first}') from error
 
 
 def in_cluster(environment: Mapping[str, str]) -> bool:

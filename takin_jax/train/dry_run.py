@@ -20,7 +20,7 @@ def dry_run(config: ConfigDict) -> None:
   GPU's plan is found on that GPU only.
 
   Raises:
-    ValueError: for a config that cannot be trained.
+    InputError: for a config that cannot be trained.
   """
   config = ConfigDict(config.to_dict())
   if not pathlib.Path(config.get('data', {}).get('records', '.')).is_dir():

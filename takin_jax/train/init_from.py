@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from takin_jax import weights
+from takin_jax.errors import InputError
 from takin_jax.train import checkpoint
 from takin_jax.train.state import Params
 from takin_jax.train.steps import STATS
@@ -36,7 +37,7 @@ def replace_groups(params: Params, sources: Iterable[str]) -> Params:
     A new dict of groups; replaced ones are float32 numpy.
 
   Raises:
-    ValueError: if a named group is missing or has other shapes.
+    InputError: if a named group is missing or has other shapes.
   """
   params = dict(params)
   for source in sources:
@@ -44,11 +45,11 @@ def replace_groups(params: Params, sources: Iterable[str]) -> Params:
     groups = load_groups(path)
     chosen = names.split(',') if names else [k for k in groups if k in params]
     if not chosen:
-      raise ValueError(f'{path} has no parameter group of this run.')
+      raise InputError(f'{path} has no parameter group of this run.')
     for name in chosen:
       if name not in groups or name not in params:
         where = path if name not in groups else 'this run'
-        raise ValueError(f'There is no parameter group {name!r} in {where}.')
+        raise InputError(f'There is no parameter group {name!r} in {where}.')
       given = groups[name]
       if name == STATS:  # of modules that both sides have
         ours = {k: v for k, v in params[name].items() if k not in groups}
@@ -66,6 +67,6 @@ def _check_group(label: str, given: Params, wanted: Params) -> None:
   for key in sorted({*shapes[0], *shapes[1]}):
     has, needs = (s.get(key, 'nothing') for s in shapes)
     if has != needs:
-      raise ValueError(
+      raise InputError(
         f'{label}{key} has shape {has}, the config of this run needs {needs}.'
       )

@@ -47,7 +47,7 @@ def run(
     The last state.
 
   Raises:
-    ValueError: for a bad config or folder, before any training.
+    InputError: for a bad config or folder, before any training.
     DivergedError: if loss or gradients stop being finite.
   """
   workdir = pathlib.Path(workdir)

@@ -11,10 +11,11 @@ import jax
 import numpy as np
 import tensorboardX
 
+from takin_jax.errors import InputError
 from takin_jax.train import distributed
 
 
-class DivergedError(RuntimeError):
+class DivergedError(InputError):
   """Loss, gradients or parameters are no longer finite."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import optax
 
 from takin_jax.config import build
+from takin_jax.errors import InputError
 
 # Groups that hold facts, not weights: without gradients.
 FACTS = ('stats', 'emotions', 'batch_stats')
@@ -61,7 +62,7 @@ def make_schedule(cfg: OptimConfig, steps: int) -> optax.Schedule:
     begin = max(int(cfg.decay_from * steps) - cfg.warmup_steps, 0)
     main = optax.linear_schedule(cfg.lr, 0.0, max(rest - begin, 1), begin)
   else:
-    raise ValueError(
+    raise InputError(
       f'Unknown schedule {cfg.schedule!r}; known: constant, warmup_cosine, '
       'constant_then_linear.'
     )
@@ -73,12 +74,12 @@ def frozen_groups(cfg: OptimConfig, groups: Iterable[str]) -> frozenset[str]:
   """The parameter groups that stay as they are.
 
   Raises:
-    ValueError: if `freeze` or `lr_scale` names a group that is not there.
+    InputError: if `freeze` or `lr_scale` names a group that is not there.
   """
   groups = frozenset(groups)
   for name in (*cfg.freeze, *cfg.lr_scale):
     if name not in groups:
-      raise ValueError(
+      raise InputError(
         f'optim names the parameter group {name!r}; this run has '
         f'{", ".join(sorted(groups))}.'
       )
@@ -91,7 +92,7 @@ def make_optimizer(
   """The optimiser of the trained groups for a run of `steps` steps.
 
   Raises:
-    ValueError: for an unknown schedule, or an unknown key in `separate`.
+    InputError: for an unknown schedule, or an unknown key in `separate`.
   """
   if not cfg.separate:
     return _adamw(cfg, steps)

@@ -8,6 +8,7 @@ import jax
 from ml_collections import ConfigDict
 
 from takin_jax import config as config_lib
+from takin_jax.errors import InputError
 from takin_jax.train import init_from, optim, sharding, speed
 from takin_jax.train import state as state_lib
 from takin_jax.train.steps import make_train_step
@@ -50,7 +51,7 @@ class Program:
     config: see the files in `configs/`.
 
   Raises:
-    ValueError: for a config that cannot be trained.
+    InputError: for a config that cannot be trained.
   """
 
   def __init__(self, config: ConfigDict):
@@ -100,12 +101,12 @@ class Program:
     """The step for arrays of these shapes, ready to compile.
 
     Raises:
-      ValueError: for a batch that devices and `accumulate` cannot share.
+      InputError: for a batch that devices and `accumulate` cannot share.
     """
     size = next(iter(batch.values())).shape[0]
     parts = self.mesh.size * self.train.accumulate
     if size % parts:
-      raise ValueError(
+      raise InputError(
         f'data.batch_size {size} is not a multiple of {self.mesh.size} '
         f'devices times train.accumulate {self.train.accumulate}.'
       )

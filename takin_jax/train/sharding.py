@@ -10,6 +10,8 @@ import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 import numpy as np
 
+from takin_jax.errors import InputError
+
 DATA_AXIS = 'data'
 
 
@@ -33,16 +35,16 @@ def make_mesh(cfg: MeshConfig) -> Mesh:
   """One axis of devices that share the batch.
 
   Raises:
-    ValueError: if there are fewer than asked for, or some processes would
+    InputError: if there are fewer than asked for, or some processes would
       have none.
   """
   there = jax.devices()
   if cfg.devices > len(there):
-    raise ValueError(
+    raise InputError(
       f'mesh.devices is {cfg.devices}, but there are {len(there)} devices.'
     )
   if jax.process_count() > 1 and cfg.devices not in (0, len(there)):
-    raise ValueError(
+    raise InputError(
       f'mesh.devices is {cfg.devices}, but several processes use all their '
       f'{len(there)} devices: leave it at 0.'
     )

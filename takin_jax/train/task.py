@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import jax
 from ml_collections import ConfigDict
 
+from takin_jax.errors import InputError
+
 STAGES = {
   'motion': 'takin_jax.train.motion.task',
   'speech': 'takin_jax.train.speech.task',
@@ -59,11 +61,11 @@ def task_for(config: ConfigDict) -> Task:
   """The task module of `config.stage`: a name in STAGES or a module path.
 
   Raises:
-    ValueError: for an unknown stage.
+    InputError: for an unknown stage.
   """
   name = STAGES.get(config.stage, config.stage)
   if '.' not in name:
-    raise ValueError(
+    raise InputError(
       f'Unknown stage {config.stage!r}; known: {", ".join(STAGES)}.'
     )
   return importlib.import_module(name)

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from takin_jax import config as config_lib
+from takin_jax.errors import InputError
 
 CONFIG_FILE = 'config.json'
 PARAMS_FILE = 'params.safetensors'
@@ -25,7 +26,7 @@ PARAMS_FILE = 'params.safetensors'
 Params = dict[str, Any]
 
 
-class WeightsError(ValueError):
+class WeightsError(InputError):
   """A weights folder that cannot be used, in one sentence."""
 
 

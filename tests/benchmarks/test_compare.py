@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from benchmarks import command, report
+from takin_jax.errors import InputError
 
 pytestmark = pytest.mark.torch
 
@@ -105,9 +106,9 @@ def test_checkout_must_be_one(tmp_path):
   pytest.importorskip('torch')
   from benchmarks.torch_reference import checkout
 
-  with pytest.raises(checkout.CheckoutError, match='is no checkout'):
+  with pytest.raises(InputError, match='is no checkout'):
     checkout.load(str(tmp_path))
   (tmp_path / 'src' / 'config').mkdir(parents=True)
   (tmp_path / 'src' / 'config' / 'models.yaml').write_text('model_params: {}')
-  with pytest.raises(checkout.CheckoutError, match='do not load'):
+  with pytest.raises(InputError, match='do not load'):
     checkout.load(str(tmp_path))

@@ -11,6 +11,8 @@ from typing import Any
 import grain
 import numpy as np
 
+from takin_jax.errors import InputError
+
 _ENDLESS = 1 << 40
 
 Draw = Callable[[np.random.Generator], dict[str, Any]]
@@ -103,10 +105,10 @@ def batches(
     An iterator over dicts of arrays with a leading batch axis.
 
   Raises:
-    ValueError: for a batch size that the processes cannot share.
+    InputError: for a batch size that the processes cannot share.
   """
   if batch_size % shard[1]:
-    raise ValueError(
+    raise InputError(
       f'data.batch_size {batch_size} is not a multiple of {shard[1]} processes.'
     )
   reading = grain.ReadOptions(

@@ -15,7 +15,9 @@ import sys
 import cv2
 import numpy as np
 
+from takin_jax.cli.errors import command
 from takin_jax.config import load_config
+from takin_jax.errors import InputError
 
 _FILE = Path(__file__).parents[2] / 'assets' / 'mean_face.npy'
 _SIDE_PX = 900
@@ -69,21 +71,18 @@ def draw(landmarks: Sequence[int], keypoints: Sequence[int]) -> np.ndarray:
   return picture
 
 
+@command('takin_jax.data.faces.mean_face')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(description='Draws the chosen landmarks.')
   parser.add_argument('--config', required=True, metavar='FILE')
   parser.add_argument('--out', required=True, metavar='PNG')
   args = parser.parse_args(argv)
-  try:
-    loss = load_config(args.config).loss
-    if 'landmark_indices' not in loss:
-      raise ValueError(f'{args.config} has no loss.landmark_indices to draw.')
-    picture = draw(loss.landmark_indices, loss.landmark_keypoints)
-    Path(args.out).write_bytes(cv2.imencode('.png', picture)[1].tobytes())
-  except (OSError, ValueError) as error:
-    print(f'mean_face: {error}', file=sys.stderr)
-    return 2
+  loss = load_config(args.config).loss
+  if 'landmark_indices' not in loss:
+    raise InputError(f'{args.config} has no loss.landmark_indices to draw.')
+  picture = draw(loss.landmark_indices, loss.landmark_keypoints)
+  Path(args.out).write_bytes(cv2.imencode('.png', picture)[1].tobytes())
   return 0
 
 

@@ -27,6 +27,7 @@ import sys
 
 import tqdm
 
+from takin_jax.cli.errors import command
 from takin_jax.data import media
 from takin_jax.data.faces.identity import open_face_net
 from takin_jax.data.faces.landmarks import find_model
@@ -147,20 +148,17 @@ def _job(args: argparse.Namespace) -> Job:
   )
 
 
+@command('takin_jax.data.prepare')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
-  try:
-    clips = list_clips(args.sources, args.layout)
-    job = _job(args)
-    if args.ray is None:
-      run = functools.partial(_in_processes, workers=args.workers)
-    else:
-      run = functools.partial(cluster.map_items, address=args.ray or None)
-    lines = prepare_all(clips, job, run)
-  except (media.MediaError, OSError) as e:
-    print(e, file=sys.stderr)
-    return 2
+  clips = list_clips(args.sources, args.layout)
+  job = _job(args)
+  if args.ray is None:
+    run = functools.partial(_in_processes, workers=args.workers)
+  else:
+    run = functools.partial(cluster.map_items, address=args.ray or None)
+  lines = prepare_all(clips, job, run)
   write_manifest(args.out / 'manifest.tsv', lines)
   skipped = [line for line in lines if line['status'] == 'skipped']
   for line in skipped:

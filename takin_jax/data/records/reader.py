@@ -15,10 +15,12 @@ import cv2
 import grain
 import numpy as np
 
+from takin_jax.errors import InputError
+
 SUFFIX = '.array_record'
 
 
-class RecordsError(ValueError):
+class RecordsError(InputError):
   """A folder of records that cannot be used, in one sentence."""
 
 

@@ -23,8 +23,10 @@ import soxr
 import tqdm
 
 from takin_jax import face
+from takin_jax.cli.errors import command
 from takin_jax.data import media
 from takin_jax.data.speech.recordings import STATS_FILE, frame_count
+from takin_jax.errors import InputError
 
 SUFFIXES = (
   *('.wav', '.flac', '.mp3', '.m4a', '.ogg', '.opus'),
@@ -42,7 +44,9 @@ def load_teacher(path: str | os.PathLike[str]) -> Any:
   try:
     import onnxruntime
   except ImportError:
-    sys.exit('This command needs ONNX Runtime: pip install onnxruntime.')
+    raise InputError(
+      'This command needs ONNX Runtime: pip install onnxruntime.'
+    ) from None
   options = onnxruntime.SessionOptions()
   options.intra_op_num_threads = 1
   return onnxruntime.InferenceSession(
@@ -144,7 +148,9 @@ def write_stats(out: Path, files: Iterable[Path]) -> None:
   )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+@command('takin_jax.data.speech.distill')
+def main(argv: Sequence[str] | None = None) -> int:
+  """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(
     prog='python -m takin_jax.data.speech.distill',
     description=__doc__.split('\n')[0],
@@ -164,10 +170,11 @@ def main(argv: Sequence[str] | None = None) -> None:
       tqdm.tqdm.write(f'skipped: {error}')
   records = sorted(args.out.glob('*_*_*.npz'))
   if not records:
-    sys.exit('No file had sound of a second or more.')
+    raise InputError('No file had sound of a second or more.')
   write_stats(args.out, records)
   print(f'{len(records)} records in {args.out}')
+  return 0
 
 
 if __name__ == '__main__':
-  main()
+  sys.exit(main())

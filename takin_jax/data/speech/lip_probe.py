@@ -18,8 +18,10 @@ import sys
 
 import numpy as np
 
+from takin_jax.cli.errors import command
 from takin_jax.data import records
 from takin_jax.data.faces import geometry
+from takin_jax.errors import InputError
 from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ
 
 RATE_HZ = 2 * FRAME_RATE_HZ
@@ -116,25 +118,21 @@ def _weights() -> np.ndarray:
   return np.load(_FILE)
 
 
+@command('takin_jax.data.speech.lip_probe')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(description='Makes the lip probe.')
   parser.add_argument('records', help='folder of takin_jax.data.prepare')
   parser.add_argument('--out', required=True, type=Path)
   args = parser.parse_args(argv)
-  try:
-    heads = [records.read_head(p) for p in records.clip_paths(args.records)]
-  except records.RecordsError as e:
-    print(e, file=sys.stderr)
-    return 2
+  heads = [records.read_head(p) for p in records.clip_paths(args.records)]
   speech = [
     head
     for head in heads
     if head.meta['speech'] and head.meta['split'] == 'train'
   ]
   if not speech:
-    print(f'{args.records} holds no speech of split train.', file=sys.stderr)
-    return 2
+    raise InputError(f'{args.records} holds no speech of split train.')
   np.save(args.out, fit(speech))
   print(f'{args.out}: {len(speech)} clips.')
   return 0

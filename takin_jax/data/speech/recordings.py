@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from takin_jax.errors import InputError
+
 STATS_FILE = 'stats.npz'
 
 # HuBERT's convolutional front end, which sets the 50 Hz frames.
@@ -56,7 +58,7 @@ class SpeechRecords:
     stats: file with `mean` and `std`; default: the folder's own.
 
   Raises:
-    ValueError: if the folder has no records.
+    InputError: if the folder has no records.
   """
 
   def __init__(
@@ -69,7 +71,7 @@ class SpeechRecords:
       f for f in sorted(folder.glob('*.npz')) if f.name != STATS_FILE
     ]
     if not self.files:
-      raise ValueError(
+      raise InputError(
         f'{folder} has no speech records: make them with '
         'python -m takin_jax.data.speech.distill.'
       )

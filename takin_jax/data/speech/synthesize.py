@@ -18,6 +18,9 @@ import wave
 import numpy as np
 import tqdm
 
+from takin_jax.cli.errors import command
+from takin_jax.errors import InputError
+
 _PATTERNS = (
   'The {a} {n} {v} the {n} {p} the {a} {n}.',
   'Why would the {n} of the {n} {b} {p} my {n}?',
@@ -79,7 +82,7 @@ def sentence(rng: np.random.Generator, english: bool = True) -> str:
   return ' '.join(words) + '.'
 
 
-def command(rng: np.random.Generator, path: Path, flite: bool) -> list[str]:
+def spoken(rng: np.random.Generator, path: Path, flite: bool) -> list[str]:
   """The command line that speaks one random text into a wave file."""
   if flite and rng.random() < _FLITE_SHARE:
     text = ' '.join(sentence(rng) for _ in range(_SENTENCES))
@@ -99,7 +102,9 @@ def command(rng: np.random.Generator, path: Path, flite: bool) -> list[str]:
   ]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+@command('takin_jax.data.speech.synthesize')
+def main(argv: Sequence[str] | None = None) -> int:
+  """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(
     prog='python -m takin_jax.data.speech.synthesize',
     description=__doc__.split('\n')[0],
@@ -109,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> None:
   parser.add_argument('--seed', type=int, default=0)
   args = parser.parse_args(argv)
   if not shutil.which('espeak-ng'):
-    sys.exit('espeak-ng is not installed: apt-get install espeak-ng.')
+    raise InputError('espeak-ng is not installed: apt-get install espeak-ng.')
   flite = bool(shutil.which('flite'))
   args.out.mkdir(parents=True, exist_ok=True)
   rng = np.random.default_rng(args.seed)
@@ -117,13 +122,14 @@ def main(argv: Sequence[str] | None = None) -> None:
   with tqdm.tqdm(total=round(args.minutes), unit='min') as bar:
     while total_s < 60 * args.minutes:
       path = args.out / f'synthetic_{index:05d}.wav'
-      subprocess.run(command(rng, path, flite), check=True)
+      subprocess.run(spoken(rng, path, flite), check=True)
       with wave.open(str(path)) as file:
         total_s += file.getnframes() / file.getframerate()
       index += 1
       bar.n = min(int(total_s / 60), bar.total)
       bar.refresh()
+  return 0
 
 
 if __name__ == '__main__':
-  main()
+  sys.exit(main())

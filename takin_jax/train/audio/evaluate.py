@@ -23,6 +23,7 @@ from takin_jax.data.speech import recordings
 from takin_jax.diffusion import units
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.errors import InputError
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train.audio.videos import write_videos
@@ -66,7 +67,7 @@ def evaluate(
   """Lips and head of generated motion against the real ones.
 
   Raises:
-    ValueError: if cached states are another encoder's.
+    InputError: if cached states are another encoder's.
   """
   del step, workdir
   _check_states(config, params)
@@ -109,7 +110,7 @@ def _check_states(config: ConfigDict, params: Params) -> None:
   heard = np.asarray(hear(params['speech'], wave[None]))
   error = np.abs(heard - states).mean() / np.abs(heard).mean()
   if not error < _STATES_ERROR:
-    raise ValueError(
+    raise InputError(
       f"The states in {folder} are not those of this run's speech encoder: "
       'extract them again from the weights in train.init_from.'
     )

@@ -28,11 +28,13 @@ import numpy as np
 import tqdm
 
 from takin_jax import compilation, renderer, weights
+from takin_jax.cli.errors import command
 from takin_jax.config import build
 from takin_jax.data import records
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
+from takin_jax.errors import InputError
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train import checkpoint
 from takin_jax.train.init_from import load_groups
@@ -71,14 +73,14 @@ def open_group(path: str, group: str) -> tuple[ConfigDict, Params]:
   """Model block and parameters of one group of a run or weights folder.
 
   Raises:
-    ValueError: if there is no such folder or group.
+    InputError: if there is no such folder or group.
   """
   if (Path(path) / checkpoint.FOLDER).is_dir():
     config, params = checkpoint.read_config(path), load_groups(path)
   else:
     config, params = weights.load(path)
   if group not in params:
-    raise ValueError(f'{path} has no parameter group {group!r}.')
+    raise InputError(f'{path} has no parameter group {group!r}.')
   return config.model, {group: params[group]}
 
 
@@ -89,10 +91,10 @@ def extract(cfg: ExtractConfig) -> int:
     How many clips were done now; those that were there are left alone.
 
   Raises:
-    ValueError: for folders that cannot be used, or a cache of other settings.
+    InputError: for folders that cannot be used, or a cache of other settings.
   """
   if not cfg.speech and not cfg.motion:
-    raise ValueError('There is nothing to extract: give --speech or --motion.')
+    raise InputError('There is nothing to extract: give --speech or --motion.')
   hear, facts = _listener(cfg)
   look, size_px = _looker(cfg)
   paths = records.clip_paths(cfg.records)
@@ -171,7 +173,7 @@ def _agree(out: Path, facts: motion_cache.CacheFacts) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, facts.to_json().encode())
   elif path.read_text() != facts.to_json():
-    raise ValueError(
+    raise InputError(
       f'{out} was made with other settings, see {path}; choose another folder.'
     )
 
@@ -197,7 +199,7 @@ def _states(
   waves = [motion_windows.sound(clip, int(s), samples, 1.0) for s in starts]
   states = _batched(hear, np.stack(waves), cfg.batch_size)
   if not np.isfinite(states).all():
-    raise ValueError(f'The states of {clip.id} are too large for float16.')
+    raise InputError(f'The states of {clip.id} are too large for float16.')
   return states
 
 
@@ -234,6 +236,7 @@ def _replace(path: Path, data: bytes) -> None:
   os.replace(draft, path)
 
 
+@command('takin_jax.train.audio.extract')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(description='Fills a cache for stage 2.')
@@ -248,17 +251,13 @@ def main(argv: Sequence[str] | None = None) -> int:
   add('--shard', default='0/1', metavar='K/N', help='every N-th clip from K')
   args = vars(parser.parse_args(argv))
   shard = re.fullmatch(r'(\d+)/(\d+)', args.pop('shard'))
-  try:
-    number, count = map(int, shard.groups()) if shard else (0, 0)
-    if number >= count:
-      raise ValueError('--shard is K/N with K from 0 to N - 1, such as 0/4.')
-    if min(args['window'], args['hop'], args['batch_size']) < 1:
-      raise ValueError('--window, --hop and --batch-size are at least 1.')
-    compilation.enable_cache()
-    done = extract(ExtractConfig(**args, shard=(number, count)))
-  except (OSError, ValueError) as error:
-    print(f'takin_jax.train.audio.extract: {error}', file=sys.stderr)
-    return 2
+  number, count = map(int, shard.groups()) if shard else (0, 0)
+  if number >= count:
+    raise InputError('--shard is K/N with K from 0 to N - 1, such as 0/4.')
+  if min(args['window'], args['hop'], args['batch_size']) < 1:
+    raise InputError('--window, --hop and --batch-size are at least 1.')
+  compilation.enable_cache()
+  done = extract(ExtractConfig(**args, shard=(number, count)))
   print(f'{args["out"]}: {done} clips done now.')
   return 0
 

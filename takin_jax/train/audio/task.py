@@ -24,6 +24,7 @@ from takin_jax.data.batches import specs as batch_specs
 from takin_jax.data.records import motion_cache
 from takin_jax.diffusion import schedule, units
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.errors import InputError
 from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
 from takin_jax.models.denoiser import (
   Conditions,
@@ -122,7 +123,7 @@ def batches(config: ConfigDict) -> Any:
   """Windows of sound and motion.
 
   Raises:
-    ValueError: for a cache that does not belong to this config.
+    InputError: for a cache that does not belong to this config.
   """
   cfg = build(DiffusionConfig, config.diffusion)
   _check_cache(config, cfg.window)
@@ -146,7 +147,7 @@ def _check_cache(config: ConfigDict, window: int) -> None:
   if not facts or not facts.states:
     return
   if 'speech' not in config.optim.get('freeze', ()):
-    raise ValueError(
+    raise InputError(
       f'The states in {folder} stay as they are: put speech into '
       'optim.freeze, or leave data.cache empty.'
     )
@@ -154,12 +155,12 @@ def _check_cache(config: ConfigDict, window: int) -> None:
     build(HubertConfig, block) for block in (config.model.speech, facts.speech)
   )
   if facts.window != window:
-    raise ValueError(
+    raise InputError(
       f'{folder} has windows of {facts.window} frames and diffusion.window is '
       f'{window}; extract again with --window {window}.'
     )
   if ours != theirs:
-    raise ValueError(
+    raise InputError(
       f'{folder} has states of another speech encoder than model.speech of '
       'this config; extract again from weights of this encoder.'
     )

@@ -19,8 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from takin_jax import compilation, renderer, weights
+from takin_jax.cli.errors import command
 from takin_jax.data.batches import frame_pairs
 from takin_jax.data.faces import geometry
+from takin_jax.errors import InputError
 from takin_jax.face import INNER_LIPS, LIDS, MOUTH_CORNERS, OUTER_LIPS, gaps
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.train.motion.evaluate import within_clip
@@ -120,7 +122,7 @@ def update(records: str, folder: str) -> str:
   """Changes a weights folder; returns what was found."""
   config, params = weights.load(folder)
   if 'motion' not in params:
-    raise ValueError(f'{folder} has no motion extractor: export stage 1 to it.')
+    raise InputError(f'{folder} has no motion extractor: export stage 1 to it.')
   pairs = frame_pairs.eval_pairs(
     records,
     split='train',
@@ -133,7 +135,7 @@ def update(records: str, folder: str) -> str:
   for name, opening in OPENINGS.items():
     measured = slope(x, pairs['driving_x'], pairs['clip'], opening)
     if measured <= 0.3:
-      raise ValueError(
+      raise InputError(
         f'The extractor of {folder} hardly reads the {name} (slope '
         f'{measured:.2f}): train it longer.'
       )
@@ -144,6 +146,7 @@ def update(records: str, folder: str) -> str:
   return 'slopes before, now 1: ' + ', '.join(found)
 
 
+@command('takin_jax.train.release.calibrate')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(description='Calibrates the extractor.')
@@ -151,12 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   add('--records', required=True, metavar='DIR')
   add('--weights', required=True, metavar='DIR|NAME', help='changed in place')
   args = parser.parse_args(argv)
-  try:
-    compilation.enable_cache()
-    print(f'{args.weights}: {update(args.records, args.weights)}')
-  except (OSError, ValueError) as error:
-    print(f'takin_jax.train.release.calibrate: {error}', file=sys.stderr)
-    return 2
+  compilation.enable_cache()
+  print(f'{args.weights}: {update(args.records, args.weights)}')
   return 0
 
 

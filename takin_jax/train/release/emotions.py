@@ -19,6 +19,7 @@ import jax
 import numpy as np
 
 from takin_jax import compilation, weights
+from takin_jax.cli.errors import command
 from takin_jax.config import build
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.batches.motion_clips import MotionClip
@@ -157,6 +158,7 @@ def update(records: str, folder: str, cache: str = '') -> str:
   return f'{", ".join(params["emotions"])} written. {text}'
 
 
+@command('takin_jax.train.release.emotions')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(description='Emotions for weights.')
@@ -165,12 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   add('--weights', required=True, metavar='DIR|NAME', help='changed in place')
   add('--cache', default='', metavar='DIR', help='that stage 2 learnt from')
   args = parser.parse_args(argv)
-  try:
-    compilation.enable_cache()
-    print(f'{args.weights}: {update(args.records, args.weights, args.cache)}')
-  except (OSError, ValueError) as error:
-    print(f'takin_jax.train.release.emotions: {error}', file=sys.stderr)
-    return 2
+  compilation.enable_cache()
+  print(f'{args.weights}: {update(args.records, args.weights, args.cache)}')
   return 0
 
 

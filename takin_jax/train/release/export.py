@@ -20,6 +20,8 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import weights
+from takin_jax.cli.errors import command
+from takin_jax.errors import InputError
 from takin_jax.train import checkpoint
 from takin_jax.train.init_from import load_groups
 from takin_jax.train.steps import STATS
@@ -48,7 +50,7 @@ def export(
     Names of the groups that the folder has now.
 
   Raises:
-    ValueError: if a run cannot be read, a group is in none of the runs, or a
+    InputError: if a run cannot be read, a group is in none of the runs, or a
       mean is asked for of groups of different sizes.
   """
   config, params = _existing(pathlib.Path(out))
@@ -76,7 +78,7 @@ def export(
 def _next_mean(mean: Any, new: Any, count: int, name: str) -> Any:
   """Mean of `count` trees and one more."""
   if jax.tree.map(np.shape, mean) != jax.tree.map(np.shape, new):
-    raise ValueError(
+    raise InputError(
       f'{name} is not of the same size as in the run before: no mean.'
     )
   return jax.tree.map(lambda a, b: a + (b - a) / (count + 1), mean, new)
@@ -111,6 +113,7 @@ def _copy_facts(source: ConfigDict, target: dict[str, Any], name: str) -> None:
     target['data'] = {'crop': plain['data']['crop']}
 
 
+@command('takin_jax.train.release.export')
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   parser = argparse.ArgumentParser(description='Training runs to weights.')
@@ -119,12 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser.add_argument('--groups', help='names, separated by commas')
   parser.add_argument('--mean', action='store_true', help='of the runs')
   args = parser.parse_args(argv)
-  try:
-    groups = args.groups.split(',') if args.groups else None
-    names = export(args.runs, args.out, groups, args.mean)
-  except ValueError as error:
-    print(error, file=sys.stderr)
-    return 2
+  groups = args.groups.split(',') if args.groups else None
+  names = export(args.runs, args.out, groups, args.mean)
   print(f'{args.out} holds {", ".join(names)}.')
   return 0
 

@@ -12,7 +12,7 @@ import pytest
 
 from takin_jax.train import init_from
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TOY = """
 from tests.train.toy_task import toy_config
 def get_config():

@@ -1,0 +1,44 @@
+"""How a command ends: its exit code, and one sentence about what is wrong.
+
+It knows nothing but the package's one error, so that every `main` may use it.
+"""
+
+from collections.abc import Callable
+import functools
+import sys
+
+from takin_jax.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
+
+
+def command(
+  name: str, *more: type[Exception], interrupted: str = 'interrupted.'
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+  """Makes a `main` end with an exit code instead of a traceback.
+
+  Args:
+    name: the program's, before every sentence.
+    *more: errors that the user can mend, beside `InputError` and `OSError`.
+    interrupted: what is said after Ctrl-C.
+
+  Returns:
+    A decorator of a function that returns 0, or another exit code.
+  """
+
+  def decorate(main: Callable[..., int]) -> Callable[..., int]:
+    @functools.wraps(main)
+    def run(*args: object, **kwargs: object) -> int:
+      try:
+        return main(*args, **kwargs)
+      except (InputError, OSError, *more) as error:
+        print(f'{name}: {error}', file=sys.stderr)
+        return BAD_INPUT
+      except KeyboardInterrupt:
+        print(f'{name}: {interrupted}', file=sys.stderr)
+        return INTERRUPTED
+
+    return run
+
+  return decorate
