@@ -5,6 +5,7 @@ Without arguments: a default portrait says a default sentence in talking.mp4.
 
 import argparse
 from collections.abc import Sequence
+import logging
 import os
 import sys
 
@@ -116,13 +117,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
   # Only now: --help and wrong arguments need not wait for JAX.
   from takin_jax.data.media import MediaError
+  from takin_jax.errors import InputError
   from takin_jax.infer import animate, benchmark, live
-  from takin_jax.infer.errors import InputError
   from takin_jax.weights import WeightsError
 
   def note(text: object) -> None:
     print(text, file=sys.stderr)
 
+  notes = logging.getLogger('takin_jax')
+  if not notes.handlers:
+    notes.addHandler(logging.StreamHandler())
   job = animate.Job(**vars(args))
   try:
     if job.benchmark:
@@ -132,7 +136,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
       print(animate.animate(job, note))
   except (InputError, MediaError, WeightsError) as error:
-    print(f'infer.py: {error}', file=sys.stderr)
+    text = str(error)
+    if isinstance(error, InputError) and error.argument:
+      option = error.argument.replace('_', '-')
+      text = f'--{option}: {error.sentence}'
+    print(f'infer.py: {text}', file=sys.stderr)
     return 2
   except KeyboardInterrupt:
     print('infer.py: interrupted, nothing was written.', file=sys.stderr)

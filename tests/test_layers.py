@@ -18,6 +18,7 @@ ALLOWED = {
   'errors': set(),
   'face': set(),
   'types': {'face'},
+  'errors': set(),
   'shapes': set(),
   'config': {'errors'},
   'compilation': set(),

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 from takin_jax import weights
+from takin_jax.errors import InputError
 from takin_jax.eval.report import Table, markdown_table
-from takin_jax.infer.errors import InputError
 
 HELP = 'figures of runs and reports side by side'
 _PREFIX = 'eval/'

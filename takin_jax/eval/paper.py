@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from takin_jax.infer.errors import InputError
+from takin_jax.errors import InputError
 
 _MOS = 'people have to give their opinion'
 _ENDS = {

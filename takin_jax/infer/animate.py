@@ -23,12 +23,13 @@ from takin_jax import compilation, face
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
 from takin_jax.face import FRAME_RATE_HZ
-from takin_jax.infer import compose, drivers, loading, output, session, stream
+from takin_jax.infer import drivers, loading, output, session, stream
 from takin_jax.infer.auto_emotion import AutoEmotion
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import AUTO, Emotion, parse, strengthened
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.expression import read_expression
+from takin_jax.infer.inputs import crop as crop_lib
 from takin_jax.infer.stream import StreamConfig
 
 DEFAULT_SPEECH = Path(__file__).parents[1] / 'assets' / 'hello.flac'
@@ -237,7 +238,7 @@ def open_model(job: Job, note: Note) -> Model:
     sample_steps=job.steps,
     guidance_audio=job.guidance,
   )
-  image, box = _portrait(job, note)
+  image, box = _portrait(job)
   return Model(
     config,
     params,
@@ -268,9 +269,9 @@ def _emotion(
   return parse(text, known, job.emotion_scale) if text else None
 
 
-def _portrait(job: Job, note: Note) -> tuple[np.ndarray, CropBox]:
+def _portrait(job: Job) -> tuple[np.ndarray, CropBox]:
   """The portrait [H, W, 3] uint8 and the part of it that is animated."""
-  crop = compose.parse_crop(job.crop)
+  crop = crop_lib.parse_crop(job.crop)
   if job.source is not None:
     image, name = media.read_image(job.source), str(job.source)
   else:
@@ -278,7 +279,7 @@ def _portrait(job: Job, note: Note) -> tuple[np.ndarray, CropBox]:
     # but imports much before.
     path = Path(skimage.__file__).parent / 'data/astronaut.png'
     image, name = media.read_image(path), 'the default portrait'
-  return image, compose.portrait_crop(image, crop, name, note)
+  return image, crop_lib.portrait_crop(image, crop, name)
 
 
 def _counted(

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.errors import InputError
 from takin_jax.face import SAMPLES_PER_FRAME
 from takin_jax.infer import stream
 from takin_jax.infer.emotion import Known, strengthened
-from takin_jax.infer.errors import InputError
 from takin_jax.models import emotion_reader
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from takin_jax.data import media
 from takin_jax.data.faces import crop_image
 from takin_jax.face import FRAME_RATE_HZ, SAMPLES_PER_FRAME
-from takin_jax.infer import compose, stream
+from takin_jax.infer import stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine
+from takin_jax.infer.inputs import crop as crop_lib
 from takin_jax.infer.session import Changing, Session
 from takin_jax.types import Source
 
@@ -86,8 +87,8 @@ class Video:
 
   def __init__(self, path: Path, crop: str, controls: Controls):
     self._path, self._controls = path, controls
-    mode = compose.parse_crop(crop, '--driving-crop')
-    self._crop = compose.driving_crop(path, mode)
+    mode = crop_lib.parse_crop(crop, 'driving_crop')
+    self._crop = crop_lib.driving_crop(path, mode)
     self._sound = _sound_by_frame(path)
     try:
       self._sound = itertools.chain([next(self._sound)], self._sound)

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from takin_jax.infer.errors import InputError
+from takin_jax.errors import InputError
 
 FADE_S = 0.5  # from one emotion of a timeline to the next
 AUTO = 'auto'

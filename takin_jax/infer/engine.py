@@ -20,9 +20,9 @@ import numpy as np
 from takin_jax import compilation, face, renderer
 from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.errors import InputError
 from takin_jax.infer import executables, programs, stream
 from takin_jax.infer.controls import Controls
-from takin_jax.infer.errors import InputError
 from takin_jax.infer.stream import StreamConfig
 from takin_jax.types import Motion, Source
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
-from takin_jax.infer import compose, programs
+from takin_jax.errors import InputError
+from takin_jax.infer import programs
 from takin_jax.infer.engine import DEFAULT_IMAGE_PX
-from takin_jax.infer.errors import InputError
+from takin_jax.infer.inputs import crop as crop_lib
 
 # Frames of a video that are looked at: one every so many, the first 20 s.
 _EVERY, _MOST = 5, 500
@@ -58,10 +59,12 @@ def _open(path: Path) -> tuple[Iterable[np.ndarray], CropBox]:
       image = media.read_image(path)
     except media.MediaError:  # then it is a video, or nothing
       frames = media.read_frames(path)
-      box = compose.driving_crop(path, 'auto')
+      box = crop_lib.driving_crop(path, 'auto')
       return itertools.islice(frames, 0, _MOST, _EVERY), box
-    box = compose.portrait_crop(image, 'auto', str(path), lambda text: None)
+    box = crop_lib.portrait_crop(image, 'auto', str(path))
     return [image], box
+  except media.MediaError:
+    raise
   except InputError:
     raise InputError(
       f'--emotion-from {path} shows no face that can be found: take a frontal, '

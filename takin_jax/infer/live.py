@@ -18,10 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from takin_jax.data import media
+from takin_jax.errors import InputError
 from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from takin_jax.infer import output, stream
 from takin_jax.infer.animate import Job, Note, open_model
-from takin_jax.infer.errors import InputError
 from takin_jax.infer.session import Session
 from takin_jax.infer.stream import StreamConfig
 from takin_jax.types import Motion

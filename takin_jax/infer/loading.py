@@ -11,9 +11,9 @@ from takin_jax import renderer
 from takin_jax import weights as weights_lib
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.errors import InputError
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import named
-from takin_jax.infer.errors import InputError
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from takin_jax import weights
+from takin_jax.errors import InputError
 from takin_jax.infer import animate
 from takin_jax.infer.auto_emotion import AutoEmotion, certainty
-from takin_jax.infer.errors import InputError
 from takin_jax.models.emotion_reader import GROUP
 from tests.infer import tiny
 

@@ -4,10 +4,10 @@ from ml_collections import ConfigDict
 import numpy as np
 import pytest
 
+from takin_jax.errors import InputError
 from takin_jax.face import INNER_LIPS, LIDS, OUTER_LIPS
 from takin_jax.infer import loading
 from takin_jax.infer.controls import Controls, drive, emotion_shift, speak
-from takin_jax.infer.errors import InputError
 from takin_jax.ops.geometry import relative_motion
 from takin_jax.types import Motion
 

@@ -6,11 +6,11 @@ import pytest
 
 from takin_jax.data.faces import CropBox
 from takin_jax.data.media import MediaError
-from takin_jax.infer import compose
+from takin_jax.errors import InputError
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import FADE_S, Timeline, parse
-from takin_jax.infer.errors import InputError
 from takin_jax.infer.expression import read_expression
+from takin_jax.infer.inputs import crop
 from takin_jax.infer.loading import load
 from takin_jax.infer.session import Session
 from takin_jax.infer.stream import speech_controls
@@ -95,9 +95,7 @@ def test_a_session_asks_for_the_emotion_of_every_chunk(live_engine):
 
 @pytest.fixture
 def a_face_everywhere(monkeypatch):
-  monkeypatch.setattr(
-    compose, 'find_crop', lambda image, mode: CropBox(0, 8, 80)
-  )
+  monkeypatch.setattr(crop, 'find_faces', lambda image: [CropBox(0, 8, 80)])
 
 
 def test_expression_is_what_the_extractor_reads(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from takin_jax import renderer
+from takin_jax.errors import InputError
 from takin_jax.infer import engine as engine_lib
 from takin_jax.infer import executables, loading, programs, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
-from takin_jax.infer.errors import InputError
 from takin_jax.infer.session import Session
 from takin_jax.ops.geometry import transform_keypoints
 

@@ -13,7 +13,7 @@ from takin_jax.data.faces.crop import (
   crop_around,
   crop_image,
 )
-from takin_jax.data.faces.find import find_crop
+from takin_jax.data.faces.find import find_crop, find_faces
 from takin_jax.data.faces.landmarks import (
   Face,
   Landmarker,
@@ -32,6 +32,7 @@ __all__ = [
   'crop_image',
   'detect_boxes',
   'find_crop',
+  'find_faces',
   'landmark_box',
   'landmarker',
 ]

@@ -18,24 +18,21 @@ class CropBox(NamedTuple):
     x: left edge.
     y: upper edge.
     size: side.
-    faces: how many faces the picture shows, this being the largest; 0 if the
-      square was given and not looked for.
   """
 
   x: float
   y: float
   size: float
-  faces: int = 0
 
 
-def crop_around(box: np.ndarray, faces: int = 1) -> CropBox:
+def crop_around(box: np.ndarray) -> CropBox:
   """The crop for a landmark box [4] (x0, y0, x1, y1), in whole pixels."""
   x0, y0, x1, y1 = box
   face = max(x1 - x0, y1 - y0)
   size = max(round(CROP_SCALE * face), 1)
   x = (x0 + x1 - size) / 2
   y = (y0 + y1 - size) / 2 - CROP_RAISE * face
-  return CropBox(round(x), round(y), size, faces)
+  return CropBox(round(x), round(y), size)
 
 
 def clamp_crop(crop: CropBox, width: int, height: int) -> CropBox:
@@ -43,7 +40,7 @@ def clamp_crop(crop: CropBox, width: int, height: int) -> CropBox:
   size = int(min(crop.size, width, height))
   x = round(min(max(crop.x, 0), width - size))
   y = round(min(max(crop.y, 0), height - size))
-  return CropBox(x, y, size, crop.faces)
+  return CropBox(x, y, size)
 
 
 def crop_image(image: np.ndarray, crop: CropBox, size: int) -> np.ndarray:

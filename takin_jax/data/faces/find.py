@@ -28,15 +28,18 @@ def find_crop(
       are at hand, else OpenCV's cascade); 'none' takes the largest central
       square; (x, y, size) in pixels is taken as it is.
 
-  Returns:
-    The square and the number of faces.
-
   Raises:
     MediaError: no face, or a square that is not in the picture.
   """
   height, width = image.shape[:2]
   if mode == 'auto':
-    return _around_face(image)
+    found = find_faces(image)
+    if found:
+      return found[0]
+    raise MediaError(
+      'The picture shows no face that can be found: give the square around the '
+      'head as x,y,size, or take a frontal, larger face.'
+    )
   if mode == 'none':
     size = min(width, height)
     return CropBox((width - size) // 2, (height - size) // 2, size)
@@ -52,7 +55,12 @@ def find_crop(
   return CropBox(x, y, size)
 
 
-def _around_face(image: np.ndarray) -> CropBox:
+def find_faces(image: np.ndarray) -> list[CropBox]:
+  """The squares around all faces of a picture, the largest face first.
+
+  Args:
+    image: [H, W, 3] uint8 RGB.
+  """
   model = local_model()
   if model is not None:
     scale = min(1.0, _DETECT_PX / max(image.shape[:2]))
@@ -60,14 +68,8 @@ def _around_face(image: np.ndarray) -> CropBox:
       image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
     )
     with landmarker(model) as detector:
-      face = detector.detect(small)
-    if face is not None:
+      faces = detector.detect_all(small)
+    if faces:
       height, width = image.shape[:2]
-      return crop_around(landmark_box(face, width, height), face.count)
-  boxes = detect_boxes(image)
-  if not len(boxes):
-    raise MediaError(
-      'The picture shows no face that can be found: crop it with --crop '
-      'x,y,size (a square around the head), or take a frontal, larger face.'
-    )
-  return crop_around(boxes[0], len(boxes))
+      return [crop_around(landmark_box(f, width, height)) for f in faces]
+  return [crop_around(box) for box in detect_boxes(image)]

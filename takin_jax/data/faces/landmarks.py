@@ -140,6 +140,10 @@ class Landmarker:
     Returns:
       The face, or None.
     """
+    return next(iter(self.detect_all(image, time_ms)), None)
+
+  def detect_all(self, image: np.ndarray, time_ms: int = 0) -> list[Face]:
+    """All faces, the largest first; arguments as for `detect`."""
     picture = self._mediapipe.Image(
       image_format=self._mediapipe.ImageFormat.SRGB,
       data=np.ascontiguousarray(image),
@@ -149,24 +153,28 @@ class Landmarker:
     else:
       found = self._net.detect(picture)
     if not found.face_landmarks:
-      return None
+      return []
     points = np.array(
       [[(p.x, p.y, p.z) for p in face] for face in found.face_landmarks],
       np.float32,
     )
     areas = np.ptp(points[..., :2], 1).prod(-1)
-    largest = int(np.argmax(areas))
-    second = np.sort(areas)[-2] if len(areas) > 1 else 0.0
-    shapes = found.face_blendshapes[largest]
-    pose = found.facial_transformation_matrixes[largest]
-    self.blendshape_names = [shape.category_name for shape in shapes]
-    return Face(
-      landmarks=points[largest],
-      blendshapes=np.array([shape.score for shape in shapes], np.float32),
-      pose_matrix=np.array(pose, np.float32),
-      count=len(points),
-      second=float(np.sqrt(second / areas[largest])),
-    )
+    order = np.argsort(-areas, kind='stable')
+    second = areas[order[1]] if len(areas) > 1 else 0.0
+    shapes = found.face_blendshapes
+    self.blendshape_names = [shape.category_name for shape in shapes[0]]
+    return [
+      Face(
+        landmarks=points[i],
+        blendshapes=np.array([x.score for x in shapes[i]], np.float32),
+        pose_matrix=np.array(
+          found.facial_transformation_matrixes[i], np.float32
+        ),
+        count=len(points),
+        second=float(np.sqrt(second / areas[i])),
+      )
+      for i in order
+    ]
 
   def close(self) -> None:
     self._net.close()

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.errors import InputError
 from takin_jax.eval.metrics import figures, onnx_net
-from takin_jax.infer.errors import InputError
 from takin_jax.losses import perceptual
 
 _VGG_TAP = 10  # relu5_1

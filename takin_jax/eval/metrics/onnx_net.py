@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from takin_jax.infer.errors import InputError
+from takin_jax.errors import InputError
 
 
 class Session(Protocol):

@@ -11,6 +11,7 @@ import argparse
 import numpy as np
 import tqdm
 
+from takin_jax.errors import InputError
 from takin_jax.eval.cache import Arrays, Cache
 from takin_jax.eval.judge import Judge, Readings, unpack
 from takin_jax.eval.metrics import figures, frechet, nets
@@ -28,7 +29,6 @@ from takin_jax.eval.protocols.takes import (
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.face import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from takin_jax.infer.engine import Engine
-from takin_jax.infer.errors import InputError
 
 HELP = 'clips made again from their sound'
 SILENCE_S = 1.5

@@ -9,12 +9,12 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax.errors import InputError
 from takin_jax.eval.cache import digest
 from takin_jax.face import SAMPLES_PER_FRAME
 from takin_jax.infer import loading, output, stream
 from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine, pick_device
-from takin_jax.infer.errors import InputError
 from takin_jax.infer.session import Session
 from takin_jax.types import Source
 

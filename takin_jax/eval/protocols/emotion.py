@@ -15,6 +15,7 @@ import tqdm
 from takin_jax.data import media
 from takin_jax.data.faces import crop_image, find_crop
 from takin_jax.data.faces.blendshapes import NEUTRAL, SIGNS, both_sides
+from takin_jax.errors import InputError
 from takin_jax.eval.judge import Judge, Readings
 from takin_jax.eval.metrics import confusion, figures
 from takin_jax.eval.protocols import clips as clips_lib
@@ -22,7 +23,6 @@ from takin_jax.eval.protocols.candidate import Candidate, speak
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.face import SAMPLE_RATE_HZ
 from takin_jax.infer.animate import DEFAULT_SPEECH
-from takin_jax.infer.errors import InputError
 
 HELP = 'named emotions on portraits'
 _ASKED = ('happy', 'sad', 'angry', 'surprised', 'disgusted', 'fear')

@@ -14,6 +14,7 @@ import numpy as np
 import tqdm
 
 from takin_jax.data import media
+from takin_jax.errors import InputError
 from takin_jax.eval.cache import Arrays, Cache, digest
 from takin_jax.eval.judge import Judge, pack, unpack
 from takin_jax.eval.metrics import figures
@@ -22,7 +23,6 @@ from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, speak
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.face import SAMPLE_RATE_HZ
-from takin_jax.infer.errors import InputError
 
 HELP = 'portraits say speech without a video, judged by a speech probe'
 _REACH = 10  # frames that the lips may be early or late

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 
+from takin_jax.errors import InputError
 from takin_jax.eval.metrics import frechet, onnx_net
-from takin_jax.infer.errors import InputError
 
 
 def textbook(a, b):

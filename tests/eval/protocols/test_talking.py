@@ -5,6 +5,7 @@ import wave
 import numpy as np
 import pytest
 
+from takin_jax.errors import InputError
 from takin_jax.eval.metrics import nets
 from takin_jax.eval.protocols import (
   audio,
@@ -14,7 +15,6 @@ from takin_jax.eval.protocols import (
   probe,
   takes,
 )
-from takin_jax.infer.errors import InputError
 from tests.data.fake_records import FRAMES, write_clip
 from tests.eval import fake_judge
 from tests.eval.options import options

@@ -4,16 +4,17 @@ In: a portrait or a driving video of any size. Out: the square that the model
 sees, in pixels of the picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 import itertools
+import logging
 import os
 
 import numpy as np
 
-from takin_jax.data.faces import CropBox, find_crop
+from takin_jax.data.faces import CropBox, find_crop, find_faces
 from takin_jax.data.media import MediaError, read_frames
+from takin_jax.errors import InputError
 from takin_jax.face import FRAME_RATE_HZ
-from takin_jax.infer.errors import InputError
 
 # Driving video: frames looked at for the face, one every so many.
 _LOOKS, _LOOK_EVERY = 8, 12
@@ -21,54 +22,56 @@ _LOOKS, _LOOK_EVERY = 8, 12
 # what is still outside repeats the picture's edge.
 _MOST_MOVED = 0.12
 
-Note = Callable[[str], None]
+_log = logging.getLogger(__name__)
+
+# 'auto', 'none' or (x, y, size), as `find_crop` takes it.
 Mode = str | tuple[float, float, float]
 
 
-def parse_crop(text: str, option: str = '--crop') -> Mode:
-  """`auto`, `none` or `x,y,size`, for `find_crop`.
+def parse_crop(crop: str | Sequence[float], argument: str = 'crop') -> Mode:
+  """What a caller gave, for `find_crop`.
 
   Args:
-    text: what the user gave.
-    option: where, for messages.
+    crop: 'auto', 'none', 'x,y,size' or (x, y, size).
+    argument: where it was given, for messages.
 
   Raises:
     InputError: for anything else.
   """
-  if text in ('auto', 'none'):
-    return text
+  if isinstance(crop, str) and crop in ('auto', 'none'):
+    return crop
+  parts = crop.split(',') if isinstance(crop, str) else crop
   try:
-    x, y, size = (float(part) for part in text.split(','))
-  except ValueError:
+    x, y, size = (float(part) for part in parts)
+  except (TypeError, ValueError):
     x = y = size = float('nan')
   if not np.isfinite([x, y, size]).all():
     raise InputError(
-      f'{option} {text} is none of auto, none and x,y,size in pixels.'
+      f'{crop} is none of auto, none and x,y,size in pixels.', argument
     )
   return x, y, size
 
 
-def portrait_crop(
-  image: np.ndarray, mode: Mode, name: str, note: Note
-) -> CropBox:
+def portrait_crop(image: np.ndarray, mode: Mode, name: str) -> CropBox:
   """The part of a portrait that is animated.
 
   Args:
     image: [H, W, 3] uint8.
     mode: as `parse_crop` gives it.
     name: of the picture, for messages.
-    note: called with what the user should know.
 
   Raises:
     InputError: there is no face, or nothing at the given place.
   """
   try:
-    crop = _found_crop(image, mode)
+    found = _found_crops(image, mode)
   except MediaError as error:
-    raise InputError(f'{name}: {error}') from None
-  if crop.faces > 1:
-    note(f'{name} shows {crop.faces} faces: the largest is animated.')
-  return crop
+    raise InputError(f'{name}: {error}', 'crop') from None
+  if len(found) > 1:
+    _log.warning(
+      '%s shows %d faces: the largest is animated.', name, len(found)
+    )
+  return found[0]
 
 
 def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
@@ -87,29 +90,31 @@ def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
   crops, problem = [], None
   for image in looks:
     try:
-      crops.append(_found_crop(image, mode))
+      crops.append(_found_crops(image, mode)[0])
     except MediaError as error:
       problem = error
     if mode != 'auto':
       break
   if not crops:
     raise InputError(
-      f'{path}, first {stop / FRAME_RATE_HZ:.0f} s: '
-      f'{str(problem).replace("--crop", "--driving-crop")}'
+      f'{path}, first {stop / FRAME_RATE_HZ:.0f} s: {problem}', 'driving_crop'
     )
   return _typical(crops)
 
 
-def _found_crop(image: np.ndarray, mode: Mode) -> CropBox:
-  """`find_crop`, moved towards the picture where it was looked for."""
-  crop = find_crop(image, mode)
-  if mode != 'auto':
-    return crop
+def _found_crops(image: np.ndarray, mode: Mode) -> list[CropBox]:
+  """The given square, or those of all faces, moved towards the picture."""
+  found = find_faces(image) if mode == 'auto' else []
+  if not found:
+    return [find_crop(image, mode)]
   height, width = image.shape[:2]
-  return crop._replace(
-    x=_moved_inside(crop.x, crop.size, width),
-    y=_moved_inside(crop.y, crop.size, height),
-  )
+  return [
+    crop._replace(
+      x=_moved_inside(crop.x, crop.size, width),
+      y=_moved_inside(crop.y, crop.size, height),
+    )
+    for crop in found
+  ]
 
 
 def _moved_inside(start: float, size: float, length: int) -> int:
@@ -123,7 +128,7 @@ def _moved_inside(start: float, size: float, length: int) -> int:
 
 def _typical(crops: list[CropBox]) -> CropBox:
   """Median place and size of a face over several frames."""
-  x, y, size, _ = np.array(crops, float).T
+  x, y, size = np.array(crops, float).T
   middle = np.median(size)
   return CropBox(
     round(np.median(x + size / 2) - middle / 2),

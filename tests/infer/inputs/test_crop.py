@@ -3,8 +3,8 @@ import pytest
 from skimage import data
 
 from takin_jax.data.faces import CropBox
-from takin_jax.infer import compose
-from takin_jax.infer.errors import InputError
+from takin_jax.errors import InputError
+from takin_jax.infer.inputs import crop as crop_lib
 
 
 @pytest.mark.parametrize(
@@ -12,17 +12,17 @@ from takin_jax.infer.errors import InputError
   [('auto', 'auto'), ('none', 'none'), ('-3,4.5,200', (-3.0, 4.5, 200.0))],
 )
 def test_crop_modes(text, mode):
-  assert compose.parse_crop(text) == mode
+  assert crop_lib.parse_crop(text) == mode
 
 
 def test_a_bad_crop_names_its_option():
-  with pytest.raises(InputError, match='--driving-crop here'):
-    compose.parse_crop('here', '--driving-crop')
+  with pytest.raises(InputError, match='driving_crop: here'):
+    crop_lib.parse_crop('here', 'driving_crop')
 
 
 def test_the_default_portrait_is_found_and_fits():
   image = data.astronaut()
-  crop = compose.portrait_crop(image, 'auto', 'it', pytest.fail)
+  crop = crop_lib.portrait_crop(image, 'auto', 'it')
   assert 120 < crop.size < 250
   assert 0 <= crop.x <= 512 - crop.size
   assert 0 <= crop.y <= 512 - crop.size
@@ -32,27 +32,26 @@ def test_the_default_portrait_is_found_and_fits():
   ('start', 'moved'), [(-5, 0), (30, 30), (-50, -38), (120, 108), (103, 100)]
 )
 def test_a_crop_is_moved_inside_but_not_far(start, moved):
-  assert compose._moved_inside(start, 100, 200) == moved
+  assert crop_lib._moved_inside(start, 100, 200) == moved
 
 
 def test_a_crop_larger_than_the_picture_stays():
-  assert compose._moved_inside(-70, 300, 200) == -70
+  assert crop_lib._moved_inside(-70, 300, 200) == -70
 
 
-def test_two_faces_are_told():
+def test_two_faces_are_told(caplog):
   image = np.concatenate([data.astronaut()] * 2, 1)
-  notes = []
-  compose.portrait_crop(image, 'auto', 'it', notes.append)
-  assert notes == ['it shows 2 faces: the largest is animated.']
+  crop_lib.portrait_crop(image, 'auto', 'it')
+  assert caplog.messages == ['it shows 2 faces: the largest is animated.']
 
 
 def test_no_face_names_the_picture_and_the_remedy():
-  with pytest.raises(InputError, match='^wall.png: .*--crop'):
-    compose.portrait_crop(
-      np.full((99, 99, 3), 200, np.uint8), 'auto', 'wall.png', pytest.fail
+  with pytest.raises(InputError, match='^crop: wall.png: .*x,y,size'):
+    crop_lib.portrait_crop(
+      np.full((99, 99, 3), 200, np.uint8), 'auto', 'wall.png'
     )
 
 
 def test_the_typical_crop_ignores_an_odd_one():
   crops = [CropBox(10, 10, 100), CropBox(12, 10, 100), CropBox(400, 0, 30)]
-  assert compose._typical(crops)[:3] == (12, 10, 100)
+  assert crop_lib._typical(crops)[:3] == (12, 10, 100)
