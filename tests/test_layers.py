@@ -18,7 +18,6 @@ ALLOWED = {
   'errors': set(),
   'face': set(),
   'types': {'face'},
-  'errors': set(),
   'shapes': set(),
   'config': {'errors'},
   'compilation': set(),
