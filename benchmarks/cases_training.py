@@ -162,7 +162,7 @@ def audio_batch(config: ConfigDict) -> Batch:
     shape = batch[name].shape
     noise = scale[: shape[-1]] * rng.standard_normal(shape)
     batch[name] = noise.astype(np.float32)
-  for name in ('frame_mask', 'prefix_mask'):
+  for name in ('frame_mask', 'head_mask', 'follows', 'prefix_mask'):
     batch[name][:] = True
   batch['frame_mask'][-1, -frames // 5 :] = False
   batch['prefix_mask'][0] = False

@@ -5,7 +5,9 @@ Source: Takin-ADA (arXiv 2410.14283), eq. 3. The velocity term (arXiv
 """
 
 import dataclasses
+import functools
 
+from flax import struct
 import jax
 import jax.numpy as jnp
 
@@ -32,12 +34,48 @@ class DenoiseLossConfig:
   smooth: float = 0.0
 
 
+@struct.dataclass
+class Seen:
+  """What of a window is known.
+
+  Attributes:
+    frames: [B, T] bool, False for padding.
+    head: [B, T] bool, False where nothing is known of the head; None: as
+      `frames`.
+    follows: [B, T] bool, False where the frame before is of another clip;
+      None: nowhere.
+  """
+
+  frames: jax.Array
+  head: jax.Array | None = None
+  follows: jax.Array | None = None
+
+  def numbers(self, size: int, order: int = 0) -> jax.Array:
+    """float32 [B, T - order, size]: 1 where a difference is known.
+
+    Args:
+      size: M, numbers of a motion vector.
+      order: of the difference in time.
+    """
+    frames = jnp.repeat(self.frames[..., None], size, -1)
+    if self.head is not None:
+      known = frames[..., face.HEAD] & self.head[..., None]
+      frames = frames.at[..., face.HEAD].set(known)
+    count = frames.shape[1] - order
+    parts = [frames[:, i : i + count] for i in range(order + 1)]
+    if self.follows is not None:
+      joined = self.follows[..., None]
+      parts += [joined[:, i : i + count] for i in range(1, order + 1)]
+    known = functools.reduce(jnp.logical_and, parts)
+    return known.astype(jnp.float32)
+
+
 def denoise_loss(
   output: jax.Array,
   x0: jax.Array,
   noise: jax.Array,
   alpha: jax.Array,
-  frame_mask: jax.Array,
+  seen: Seen,
   prediction: str,
   cfg: DenoiseLossConfig,
   power: jax.Array | None = None,
@@ -49,7 +87,7 @@ def denoise_loss(
     x0: [B, T, M] normalised motion.
     noise: [B, T, M] that was added.
     alpha: [B] alphas_cumprod of each sample's step.
-    frame_mask: [B, T] bool, False for padding.
+    seen: what of the windows is known.
     prediction: 'eps', 'x0' or 'v'.
     cfg: weights.
     power: [M] what one unit of each number is worth; None: all the same.
@@ -60,7 +98,8 @@ def denoise_loss(
   output = output.astype(jnp.float32)
   target = schedule.training_target(x0, noise, alpha, prediction)
   weights = number_weights(x0.shape[-1], cfg, power)
-  loss = masked_mean(jnp.square(output - target) * weights, frame_mask)
+  known = seen.numbers(x0.shape[-1])
+  loss = masked_mean(jnp.square(output - target) * weights, known)
   parts = {'denoise': loss}
   if cfg.velocity or cfg.smooth:
     x_t = schedule.add_noise(x0, noise, alpha)
@@ -71,9 +110,8 @@ def denoise_loss(
     for name, (motion, order) in terms.items():
       if weight := getattr(cfg, name):
         change = scale * jnp.square(jnp.diff(motion, order, axis=1))
-        frames = frame_mask.shape[1] - order
-        seen = [frame_mask[:, i : i + frames] for i in range(order + 1)]
-        parts[name] = masked_mean(change, jnp.stack(seen).all(0))
+        known = seen.numbers(x0.shape[-1], order)
+        parts[name] = masked_mean(change, known)
         loss = loss + weight * parts[name]
   return loss, parts
 
@@ -90,6 +128,5 @@ def number_weights(
 
 
 def masked_mean(x: jax.Array, mask: jax.Array) -> jax.Array:
-  """Mean of x [B, T, M] over the frames of mask [B, T]."""
-  kept = mask[..., None].astype(x.dtype)
-  return (x * kept).sum() / jnp.maximum(kept.sum() * x.shape[-1], 1.0)
+  """Mean of x [B, T, M] where mask [B, T, M] is 1 and not 0."""
+  return (x * mask).sum() / jnp.maximum(mask.sum(), 1.0)

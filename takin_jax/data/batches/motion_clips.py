@@ -26,6 +26,7 @@ MIN_STD = 1e-3
 # Lips, the rest of the face, and the head.
 PARTS = (face.LIPS, face.UPPER_FACE, face.HEAD)
 MIN_SHARE = 0.1  # of the deviation along their main direction
+MIN_HEAD_FRAMES = 70  # of a part of a clip that tells how heads move
 
 _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16  # of the head's motion, in time
 _NO_EMOTION = ('-', '', blendshapes.NEUTRAL)
@@ -46,6 +47,8 @@ class MotionClip:
     starts: int [W] first frames of the windows whose speech is cached.
     strength: [T] how much each frame counts for the clip's emotion; empty:
       all the same.
+    joints: int [J] frames at which another clip of the person goes on, see
+      `joined_clips`.
   """
 
   id: str
@@ -59,6 +62,20 @@ class MotionClip:
     default_factory=lambda: np.zeros(0, np.int32)
   )
   strength: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+  joints: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros(0, np.int32)
+  )
+
+  @property
+  def parts(self) -> np.ndarray:
+    """[T] number of the part that each frame belongs to."""
+    return np.searchsorted(self.joints, np.arange(len(self.motion)), 'right')
+
+  @property
+  def knows_head(self) -> np.ndarray:
+    """bool [T], whether a frame's part is long enough to know its rest."""
+    parts = self.parts
+    return np.bincount(parts)[parts] >= MIN_HEAD_FRAMES
 
   @property
   def mean_exp(self) -> np.ndarray:
@@ -158,11 +175,13 @@ def motion_stats(
   """Mean and standard deviation [70] over speech, or over all without any.
 
   Numbers that hardly move keep a floor of deviation, or their noise would
-  count as much as the lips.
+  count as much as the lips. The head's come from clips that know its rest, if
+  there are any.
   """
-  motion = _spoken(clips)
-  std = np.maximum(motion.std(0), MIN_STD)
-  return motion.mean(0).astype(np.float32), std.astype(np.float32)
+  motion, head = _spoken(clips)
+  mean, std = motion.mean(0), motion.std(0)
+  mean[face.HEAD], std[face.HEAD] = head.mean(0), head.std(0)
+  return mean.astype(np.float32), np.maximum(std, MIN_STD).astype(np.float32)
 
 
 def motion_directions(clips: Sequence[MotionClip]) -> np.ndarray:
@@ -176,19 +195,28 @@ def motion_directions(clips: Sequence[MotionClip]) -> np.ndarray:
     deviation (`motion_stats`), as long as motion deviates along them.
   """
   mean, std = motion_stats(clips)
-  scaled = (_spoken(clips) - mean) / std
-  mix = np.zeros((scaled.shape[1],) * 2)
+  motion, head = _spoken(clips)
+  mix = np.zeros((len(mean),) * 2)
   for part in PARTS:
-    power, directions = np.linalg.eigh(np.cov(scaled[:, part].T))
+    moved = head if part == face.HEAD else motion[:, part]
+    scaled = (moved - mean[part]) / std[part]
+    power, directions = np.linalg.eigh(np.cov(scaled.T))
     length = np.sqrt(np.maximum(power, MIN_SHARE**2 * power.max()))
     mix[part, part] = length[::-1, None] * directions.T[::-1]
   return mix.astype(np.float32)
 
 
-def _spoken(clips: Sequence[MotionClip]) -> np.ndarray:
-  """[N, 70] float64 motion of all speech, or of everything without any."""
-  chosen = [c.motion for c in clips if c.speech] or [c.motion for c in clips]
-  return np.concatenate(chosen).astype(np.float64)
+def _spoken(clips: Sequence[MotionClip]) -> tuple[np.ndarray, np.ndarray]:
+  """Motion of all speech, or of everything without any.
+
+  Returns:
+    float64 [N, 70], and the head's numbers [H, 7] of the frames that know
+    them; of all, if none does.
+  """
+  chosen = [c for c in clips if c.speech] or list(clips)
+  motion = np.concatenate([c.motion for c in chosen]).astype(np.float64)
+  knows = np.concatenate([c.knows_head for c in chosen])
+  return motion, motion[knows if knows.any() else ~knows, face.HEAD]
 
 
 def named_emotions(clips: Sequence[MotionClip]) -> dict[str, np.ndarray]:

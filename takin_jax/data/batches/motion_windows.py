@@ -14,6 +14,7 @@ import numpy as np
 from takin_jax import face
 from takin_jax.config import build
 from takin_jax.data.batches import endless, motion_clips
+from takin_jax.data.batches.joined_clips import join_short
 from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
@@ -32,12 +33,14 @@ class WindowConfig:
     clip_power: a clip is drawn with probability ~ frames ** clip_power.
     min_frames: a window may run over the end of its clip, but not more than
       to this length.
+    join_below: speech in clips of fewer frames is joined by person, unless
+      its states are cached; 0: not.
+    join_to: frames of joined clips, at most.
     no_prefix: share of windows without motion before them.
     emotion_frames: K, frames around the window's centre whose mean expression
       is the emotion.
-    emotion_shift: share of windows to which a part of a named emotion is
-      added, in motion and emotion alike, so that speech is seen with more
-      emotions than were recorded.
+    emotion_shift: share of windows with a part of a named emotion added, in
+      motion and emotion alike: speech with more emotions than were recorded.
     emotion_noise: deviation of noise on the emotion, relative to that of the
       motion, as a wished emotion never fits exactly.
     kp_noise: deviation of noise on the source keypoints, in their own unit,
@@ -60,6 +63,8 @@ class WindowConfig:
   speech_share: float = 0.8
   clip_power: float = 0.5
   min_frames: int = 75
+  join_below: int = 0
+  join_to: int = 250
   no_prefix: float = 0.15
   emotion_frames: int = 25
   emotion_shift: float = 0.3
@@ -96,22 +101,31 @@ def cut(
   Returns:
     float32 `wave` [S] (S makes 2 * window speech states; silence after the
     end), `motion` [window, 70], `prefix` [prefix, 70], `emotion` [63],
-    `source_kp` [63]; bool `frame_mask` [window], `prefix_mask` [prefix],
+    `source_kp` [63]; bool `frame_mask` [window], `head_mask` [window] (False
+    where nothing is known of the head's rest), `follows` [window] (False
+    where another clip than in the frame before), `prefix_mask` [prefix],
     `drop_audio` [].
   """
   at = start + speed * np.arange(-prefix, window)
   there = (at >= 0) & (at <= len(clip.motion) - 1)
   at = np.clip(at, 0, len(clip.motion) - 1)
   low = np.minimum(at.astype(int), len(clip.motion) - 2)
-  part = (at - low)[:, None].astype(np.float32)
+  parts = clip.parts
+  whole = parts[low] == parts[low + 1]  # nothing lies between two clips
+  part = ((at - low) * whole)[:, None].astype(np.float32)
   motion = (1 - part) * clip.motion[low] + part * clip.motion[low + 1]
   frames = int(there[prefix:].sum())
   first = max((frames - emotion_frames) // 2, 0)
   centre = motion[prefix:][first : first + min(emotion_frames, frames)]
+  if len(clip.joints):  # few frames of a short clip would tell its lips
+    centre = clip.motion
+  follows = np.diff(parts[low], prepend=parts[low[0]]) == 0
   return {
     'wave': sound(clip, start, recordings.sample_count(2 * window), speed),
     'motion': motion[prefix:],
     'frame_mask': there[prefix:],
+    'head_mask': there[prefix:] & clip.knows_head[low[prefix:]],
+    'follows': follows[prefix:],
     'prefix': motion[:prefix],
     'prefix_mask': there[:prefix],
     'emotion': centre[:, face.EXP].mean(0),
@@ -169,7 +183,10 @@ class WindowSource(endless.Samples):
     self._cfg, self._window, self._prefix = cfg, window, prefix
     clips = motion_clips.load_clips(cfg.records, cached=cfg.cache)
     self._states = None
-    if cfg.cache and motion_cache.read_facts(cfg.cache).states:
+    has_states = bool(cfg.cache and motion_cache.read_facts(cfg.cache).states)
+    if cfg.join_below and not has_states:
+      clips = join_short(clips, cfg.join_below, cfg.join_to)
+    if has_states:
       counts = {c.id: len(c.starts) for c in clips}
       self._states = motion_cache.States(cfg.cache, counts)
     groups = (

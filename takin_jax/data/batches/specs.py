@@ -52,6 +52,8 @@ def windows(data: Mapping[str, Any], window: int, prefix: int) -> Spec:
     'wave': ((recordings.sample_count(2 * window),), _FLOAT),
     'motion': ((window, face.MOTION_DIM), _FLOAT),
     'frame_mask': ((window,), _BOOL),
+    'head_mask': ((window,), _BOOL),
+    'follows': ((window,), _BOOL),
     'prefix': ((prefix, face.MOTION_DIM), _FLOAT),
     'prefix_mask': ((prefix,), _BOOL),
     'emotion': ((face.EXP_DIM,), _FLOAT),

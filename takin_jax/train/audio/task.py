@@ -25,7 +25,7 @@ from takin_jax.data.records import motion_cache
 from takin_jax.diffusion import schedule, units
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
-from takin_jax.losses.denoise import DenoiseLossConfig, denoise_loss
+from takin_jax.losses.denoise import DenoiseLossConfig, Seen, denoise_loss
 from takin_jax.models.denoiser import (
   Conditions,
   DenoiserConfig,
@@ -207,7 +207,7 @@ def loss_fn(config: ConfigDict) -> Any:
       rows['motion'],
       rows['noise'],
       rows['alpha'],
-      rows['frame_mask'],
+      Seen(rows['frame_mask'], rows.get('head_mask'), rows.get('follows')),
       diffusion.prediction,
       cfg.terms,
       units.power(params['stats']),
