@@ -25,7 +25,7 @@ from benchmarks.training import Batch, OurTraining
 from takin_jax import face, renderer
 from takin_jax.config import build, load_config
 from takin_jax.data.faces import geometry, mean_face
-from takin_jax.diffusion import units
+from takin_jax.diffusion import normalization
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
@@ -190,7 +190,7 @@ def audio_module(config: ConfigDict, params: Params) -> audio_loss.AudioLoss:
   sizes = build(DenoiserConfig, config.model.denoiser)
   states = (speech.layers + 1, speech.dim)
   twin = Denoiser(sizes, states, sizes.motion_dim - face.HEAD_DIM)
-  power = units.power(params['stats'])
+  power = normalization.power(params['stats'])
   return audio_loss.AudioLoss(
     load_named(twin, params['denoiser']),
     build(DiffusionConfig, config.diffusion),

@@ -9,7 +9,6 @@ import functools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,7 +56,7 @@ def _ours(r: Renderer, s: Speech, count: int) -> Ours:
   def frame(params: Any, source: Any, kp: jax.Array, i: jax.Array) -> jax.Array:
     kp = jax.lax.dynamic_slice_in_dim(kp, i, 1)
     image = renderer.render(r.model, params, source, kp)
-    return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
+    return renderer.to_uint8(image)
 
   first = compile_ours(motion, s.params, s.wave, r.source.kp)
   kp = first.run()

@@ -126,7 +126,7 @@ def get_config() -> ConfigDict:
     dict(
       emotion='neutral',  # when none is asked for
       max_pose_deg=15.0,  # the training people hardly turn further
-      own_keypoints=True,  # lips close in silence, lids blink
+      landmark_keypoints=True,  # lips close in silence, lids blink
       blinks_per_minute=20.0,
       # of the emotion is added to what the denoiser makes of it
       emotion_share=0.6,

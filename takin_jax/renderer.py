@@ -33,6 +33,16 @@ MODULES = {
 }
 
 
+def to_float(image: jax.Array) -> jax.Array:
+  """uint8 pictures as the networks take them: float32 in [0, 1]."""
+  return jnp.asarray(image).astype(jnp.float32) / 255.0
+
+
+def to_uint8(image: jax.Array) -> jax.Array:
+  """Pictures that should be in [0, 1] as uint8, rounded to the nearest."""
+  return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
+
+
 def init(model: Any, key: jax.Array) -> Params:
   """Fresh parameters and statistics of the four modules, by group.
 

@@ -28,13 +28,14 @@ ALLOWED = {
   'renderer': _MATHS | {'models'},
   'diffusion': _MATHS | {'models'},
   'losses': _MATHS | {'models', 'renderer', 'diffusion'},
+  'animation': _NETWORKS,
   'weights': _BASE,
   'convert': _NETWORKS,
-  'train': _NETWORKS | {'data'},
-  'infer': _NETWORKS | {'data'},
+  'train': _NETWORKS | {'animation', 'data'},
+  'infer': _NETWORKS | {'animation', 'data'},
   # What is judged is what the user gets: the engine's own frames.
-  'eval': _NETWORKS | {'data', 'infer'},
-  'cli': _NETWORKS | {'data', 'train', 'infer', 'eval', 'convert'},
+  'eval': _NETWORKS | {'animation', 'data', 'infer'},
+  'cli': _NETWORKS | {'animation', 'data', 'train', 'infer', 'eval', 'convert'},
 }
 # What every file with a `main` may know.
 OF_COMMANDS = 'takin_jax.cli.errors.command'

@@ -1,1 +1,1 @@
-"""Noise schedules, samplers, and motion in their units."""
+"""Noise schedules, samplers, and motion as they see it."""

@@ -19,18 +19,18 @@ import numpy as np
 import skimage
 import tqdm
 
-from takin_jax import compilation, face
+from takin_jax import compilation
+from takin_jax.animation.chunks import LIVE, ChunkConfig
+from takin_jax.animation.controls import Controls
 from takin_jax.data import media
 from takin_jax.data.faces import CropBox, crop_image
 from takin_jax.face import FRAME_RATE_HZ
-from takin_jax.infer import drivers, loading, output, session, stream
+from takin_jax.infer import drivers, loading, output, session
 from takin_jax.infer.auto_emotion import AutoEmotion
-from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import AUTO, Emotion, parse, strengthened
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.expression import read_expression
 from takin_jax.infer.inputs import crop as crop_lib
-from takin_jax.infer.stream import StreamConfig
 
 DEFAULT_SPEECH = Path(__file__).parents[1] / 'assets' / 'hello.flac'
 
@@ -154,7 +154,7 @@ def animate(job: Job, note: Note) -> Result:
     driver = drivers.Speech(job.speech, model.wish, job.seed)
   with media.VideoWriter(job.output, rate=driver.rate) as writer:
     # A change of emotion shows from the next chunk on: make them short.
-    plan = stream.LIVE if callable(model.emotion) else None
+    plan = LIVE if callable(model.emotion) else None
     engine = model.compile(video=job.driving is not None, plan=plan)
     ready = time.perf_counter()
     if job.verbose:
@@ -197,7 +197,7 @@ class Model:
   store: Path
 
   def compile(
-    self, video: bool = False, plan: StreamConfig | None = None
+    self, video: bool = False, plan: ChunkConfig | None = None
   ) -> Engine:
     """The engine for these weights."""
     args = (self.config, self.params, self.device)
@@ -207,15 +207,14 @@ class Model:
     """The animated part as [size_px, size_px, 3] uint8."""
     return crop_image(self.image, self.box, size_px)
 
-  def wish(self) -> stream.SpeechControls | session.Changing:
+  def wish(self) -> Controls | session.Changing:
     """Emotion and controls for a session."""
-    exp_dim = self.params['stats']['mean'].shape[0] - face.HEAD_DIM
     emotion, controls = self.emotion, self.controls
     if callable(emotion):
-      return lambda time_s, heard: stream.speech_controls(
-        emotion(time_s, heard), controls, exp_dim
+      return lambda time_s, heard: controls.replace(
+        emotion=emotion(time_s, heard)
       )
-    return stream.speech_controls(emotion, controls, exp_dim)
+    return controls.replace(emotion=emotion)
 
 
 def open_model(job: Job, note: Note) -> Model:

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.animation import speech_step
 from takin_jax.errors import InputError
 from takin_jax.face import SAMPLES_PER_FRAME
-from takin_jax.infer import stream
 from takin_jax.infer.emotion import Known, strengthened
 from takin_jax.models import emotion_reader
 
@@ -65,6 +65,8 @@ def certainty(found: dict[str, Any]) -> float:
 def _probabilities(
   model: Any, params: dict[str, Any], wave: jax.Array
 ) -> dict[str, jax.Array]:
-  heard = emotion_reader.features(stream.hear(model, params, wave))
+  heard = emotion_reader.features(
+    speech_step.encode_speech(model, params, wave)
+  )
   found = emotion_reader.probabilities(params[emotion_reader.GROUP], heard)
   return {name: jnp.squeeze(share) for name, share in found.items()}

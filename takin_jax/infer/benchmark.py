@@ -65,6 +65,7 @@ def measure(job: Job, note: Note) -> Measurements:
   wish, state = model.wish(), engine.first_state(job.seed)
   sound = np.resize(speech, plan.sound_samples)
   now = wish(0.0, sound) if callable(wish) else wish
+  now = now.as_arrays(3 * source.kp.shape[-2])
   _, motions = engine.speech(state, sound, source, now)
   stages = {
     'portrait': lambda: engine.source(image),

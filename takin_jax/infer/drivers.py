@@ -11,11 +11,10 @@ import os
 import jax
 import numpy as np
 
+from takin_jax.animation.controls import Controls
 from takin_jax.data import media
 from takin_jax.data.faces import crop_image
 from takin_jax.face import FRAME_RATE_HZ, SAMPLES_PER_FRAME
-from takin_jax.infer import stream
-from takin_jax.infer.controls import Controls
 from takin_jax.infer.engine import Engine
 from takin_jax.infer.inputs import crop as crop_lib
 from takin_jax.infer.session import Changing, Session
@@ -46,7 +45,7 @@ class Speech:
   def __init__(
     self,
     path: Path,
-    wish: Callable[[], stream.SpeechControls | Changing],
+    wish: Callable[[], Controls | Changing],
     seed: int = 0,
   ):
     self._path, self._wish, self._seed = path, wish, seed
@@ -98,7 +97,7 @@ class Video:
 
   def frames(self, engine: Engine, source: Source) -> Iterator[jax.Array]:
     """Starts the frames; the engine is compiled for video."""
-    controls = jax.tree.map(np.float32, self._controls)
+    controls = self._controls.as_arrays(3 * source.kp.shape[-2])
     first = None
     for image in media.read_frames(self._path):
       image = crop_image(image, self._crop, engine.size_px)

@@ -18,12 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from takin_jax import compilation, face, renderer
+from takin_jax.animation import speech_step
+from takin_jax.animation.chunks import ChunkConfig
+from takin_jax.animation.controls import Controls
 from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
-from takin_jax.infer import executables, programs, stream
-from takin_jax.infer.controls import Controls
-from takin_jax.infer.stream import StreamConfig
+from takin_jax.infer import executables, programs
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
@@ -86,14 +87,14 @@ class Engine:
     params: Params,
     device: jax.Device,
     video: bool = False,
-    plan: StreamConfig | None = None,
+    plan: ChunkConfig | None = None,
     batch: int = 1,
     store: pathlib.Path | None = None,
   ):
     self.config, self.batch, self._video = config, batch, video
     self.size_px = config.model.get('image_size', DEFAULT_IMAGE_PX)
     if not video:
-      self.plan = plan or StreamConfig(chunk=self.diffusion.window)
+      self.plan = plan or ChunkConfig(chunk=self.diffusion.window)
       if self.plan.chunk % batch:
         raise ValueError(f'{batch} does not divide {self.plan.chunk} frames.')
     self._sharding = jax.sharding.SingleDeviceSharding(device)
@@ -113,20 +114,20 @@ class Engine:
     """Encodes a portrait, [size_px, size_px, 3] uint8."""
     return self._run('source', image, self._run('motion', image))
 
-  def first_state(self, seed: int) -> stream.SpeechState:
+  def first_state(self, seed: int) -> speech_step.SpeechState:
     """The state before any sound."""
     dim = self._params['stats']['mean'].shape[0]
-    return stream.first_state(self.diffusion, self.plan, dim, seed)
+    return speech_step.first_state(self.diffusion, self.plan, dim, seed)
 
   def speech(
     self,
-    state: stream.SpeechState,
+    state: speech_step.SpeechState,
     sound: np.ndarray,
     source: Source,
-    wish: stream.SpeechControls,
-  ) -> tuple[stream.SpeechState, Motion]:
-    """Motion of one chunk of sound, see `stream.speech_step`."""
-    return self._run('speech', state, sound, source, wish)
+    controls: Controls,
+  ) -> tuple[speech_step.SpeechState, Motion]:
+    """Motion of one chunk of sound, see `speech_step.speech_step`."""
+    return self._run('speech', state, sound, source, controls)
 
   def frames(self, source: Source, motions: Motion, first: int) -> jax.Array:
     """Starts `batch` frames of a chunk's motions: [batch, H, W, 3] uint8."""
@@ -207,18 +208,18 @@ class Engine:
     source = encode.out_info
     shared = {'motion': read, 'source': encode}
     if self._video:
-      controls = jax.tree.map(np.float32, Controls())
+      controls = Controls().as_arrays(3 * source.kp.shape[-2])
       reenact = self._bound(programs.reenact)
       make = self._trace('reenact', reenact, source, seen[1], seen[1], controls)
       return shared | {'reenact': make}
     exp_dim = self._params['stats']['mean'].shape[0] - face.HEAD_DIM
     speech = self._trace(
       'speech',
-      functools.partial(stream.speech_step, self.config, self.plan),
+      functools.partial(speech_step.speech_step, self.config, self.plan),
       self.first_state(0),
       jax.ShapeDtypeStruct((self.plan.sound_samples,), jnp.float32),
       source,
-      stream.speech_controls(None, Controls(), exp_dim),
+      Controls().as_arrays(exp_dim),
     )
     make = self._trace(
       'frames',

@@ -17,13 +17,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from takin_jax.animation.chunks import LIVE, ChunkConfig
 from takin_jax.data import media
 from takin_jax.errors import InputError
 from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
-from takin_jax.infer import output, stream
+from takin_jax.infer import output
 from takin_jax.infer.animate import Job, Note, open_model
 from takin_jax.infer.session import Session
-from takin_jax.infer.stream import StreamConfig
 from takin_jax.types import Motion
 
 BLOCK = SAMPLE_RATE_HZ // 50
@@ -212,13 +212,13 @@ def speak(job: Job, note: Note) -> Report:
     return Player(session, writer, job.realtime).play(Arrivals(blocks))
 
 
-def live_plan(job: Job) -> StreamConfig:
+def live_plan(job: Job) -> ChunkConfig:
   """How a job's sound is cut."""
   frame_ms = 1000 // FRAME_RATE_HZ
   if job.chunk_ms < frame_ms:
     raise InputError(f'--chunk is at least {frame_ms} milliseconds.')
   return dataclasses.replace(
-    stream.LIVE,
+    LIVE,
     chunk=job.chunk_ms // frame_ms,
     look_ahead=job.look_ahead_ms // frame_ms,
   )

@@ -1,6 +1,5 @@
 """Weights folder -> config and parameters, as the command line wants them."""
 
-import dataclasses
 import os
 from typing import Any
 
@@ -9,10 +8,10 @@ import numpy as np
 
 from takin_jax import renderer
 from takin_jax import weights as weights_lib
+from takin_jax.animation.controls import Controls, InferConfig
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
-from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import named
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
@@ -24,27 +23,6 @@ _BLOCKS = {
   'speech': HubertConfig,
   'denoiser': DenoiserConfig,
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class InferConfig:
-  """The config block `infer`: what suits these weights.
-
-  Attributes:
-    emotion: `NAME[:scale]` when the user asks for none; '': not conditioned.
-    max_pose_deg: the head turns less than this from its place.
-    own_keypoints: this project's own, of which lips and lids are known: lips
-      close in silence and lids blink.
-    blinks_per_minute: that are added when the user does not say how many.
-    emotion_share: share of the emotion's expression that is added to what the
-      denoiser makes of it, see `controls.emotion_shift`.
-  """
-
-  emotion: str = ''
-  max_pose_deg: float = 180.0
-  own_keypoints: bool = False
-  blinks_per_minute: float = 0.0
-  emotion_share: float = 0.0
 
 
 def load(
@@ -128,7 +106,7 @@ def emotion_vector(
 
 def infer_config(config: ConfigDict) -> InferConfig:
   """The settings that suit these weights."""
-  return build(InferConfig, config.get('infer'))
+  return InferConfig.of(config)
 
 
 def controls(config: ConfigDict, blinks: float | None = None) -> Controls:
@@ -142,7 +120,7 @@ def controls(config: ConfigDict, blinks: float | None = None) -> Controls:
     InputError: blinks are asked for, and the lids are not known.
   """
   cfg = infer_config(config)
-  if not cfg.own_keypoints:
+  if not cfg.landmark_keypoints:
     if blinks:
       raise InputError(
         f'Nobody knows which keypoints of {config.name!r} are lids: leave '

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from takin_jax import renderer
-from takin_jax.infer import stream
-from takin_jax.infer.controls import Controls, drive
-from takin_jax.infer.stream import StreamConfig
+from takin_jax.animation import retarget, speech_step
+from takin_jax.animation.chunks import ChunkConfig
+from takin_jax.animation.controls import Controls, InferConfig
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.types import Motion, Source
 
@@ -28,7 +28,9 @@ def read_motion(
   config: Any, params: Params, image: jax.Array
 ) -> tuple[jax.Array, Motion]:
   """[H, W, 3] uint8 -> canonical keypoints [1, K, 3] and motion [1, ...]."""
-  return renderer.extract_motion(config.model, params, _to_float(image))
+  return renderer.extract_motion(
+    config.model, params, renderer.to_float(image)[None]
+  )
 
 
 def encode_source(
@@ -45,7 +47,7 @@ def encode_source(
     image: [H, W, 3] uint8 the portrait.
     seen: what `read_motion` makes of it.
   """
-  image, (kp, motion) = _to_float(image), seen
+  image, (kp, motion) = renderer.to_float(image)[None], seen
   features, _ = renderer.extract_features(config.model, params, image)
   return Source(image=image, features=features, kp=kp, motion=motion)
 
@@ -74,7 +76,7 @@ def frames(
 
   def render(kp: jax.Array) -> jax.Array:
     image = renderer.render(config.model, params, source, kp[None])[0]
-    return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
+    return renderer.to_uint8(image)
 
   kp = transform_keypoints(source.kp, motions)
   return render(kp[0])[None] if count == 1 else jax.vmap(render)(kp)
@@ -82,27 +84,27 @@ def frames(
 
 def step(
   config: Any,
-  plan: StreamConfig,
+  chunks: ChunkConfig,
   params: Params,
-  state: stream.SpeechState,
+  state: speech_step.SpeechState,
   sound: jax.Array,
   source: Source,
-  wish: stream.SpeechControls,
-) -> tuple[stream.SpeechState, jax.Array]:
+  controls: Controls,
+) -> tuple[speech_step.SpeechState, jax.Array]:
   """Sound to pictures in one pure function, for example to serve many at once.
 
-  Arguments as in `stream.speech_step`, and the renderer's groups.
+  Arguments as in `speech_step.speech_step`, and the renderer's groups.
 
   Returns:
     The state for the next chunk, and its frames [chunk, H, W, 3] uint8.
   """
-  args = (params, state, sound, source, wish)
-  state, motions = stream.speech_step(config, plan, *args)
+  args = (params, state, sound, source, controls)
+  state, motions = speech_step.speech_step(config, chunks, *args)
 
   def one(i: jax.Array) -> jax.Array:
     return frames(config, 1, params, source, motions, i)[0]
 
-  return state, jax.lax.map(one, jnp.arange(plan.chunk))
+  return state, jax.lax.map(one, jnp.arange(chunks.chunk))
 
 
 def reenact(
@@ -126,10 +128,6 @@ def reenact(
   Returns:
     [1, H, W, 3] uint8.
   """
-  own_keypoints = config.get('infer', {}).get('own_keypoints', False)
-  motion = drive(source.motion, first, motion, controls, own_keypoints)
+  known = InferConfig.of(config).landmark_keypoints
+  motion = retarget.drive(source.motion, first, motion, controls, known)
   return frames(config, 1, params, source, motion, jnp.int32(0))
-
-
-def _to_float(image: jax.Array) -> jax.Array:
-  return image[None].astype(jnp.float32) / 255.0

@@ -11,20 +11,21 @@ import dataclasses
 import jax
 import numpy as np
 
+from takin_jax.animation import chunks, speech_step
+from takin_jax.animation.controls import Controls
 from takin_jax.face import FRAME_RATE_HZ
-from takin_jax.infer import stream
 from takin_jax.infer.engine import Engine
 from takin_jax.types import Motion, Source
 
 # (middle of a chunk in seconds, [S] sound heard for it) -> what steers it.
-Changing = Callable[[float, np.ndarray], stream.SpeechControls]
+Changing = Callable[[float, np.ndarray], Controls]
 
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
   """Where a session stood: see `Session.snapshot`."""
 
-  state: stream.SpeechState
+  state: speech_step.SpeechState
   waiting: np.ndarray
   frames: int
 
@@ -47,7 +48,7 @@ class Session:
     self,
     engine: Engine,
     source: Source,
-    wish: stream.SpeechControls | Changing,
+    wish: Controls | Changing,
     seed: int = 0,
   ):
     self.wish, self.frames = wish, 0
@@ -57,15 +58,15 @@ class Session:
   def reset(self) -> None:
     """Forgets all that was heard."""
     self._state = self._engine.first_state(self._seed)
-    self._cutter = stream.Cutter(self._engine.plan)
+    self._cutter = chunks.Cutter(self._engine.plan)
 
   def snapshot(self) -> Snapshot:
     """What `rewind` takes; costs nothing."""
-    return Snapshot(self._state, self._cutter.rest, self.frames)
+    return Snapshot(self._state, self._cutter.pending, self.frames)
 
   def rewind(self, to: Snapshot) -> None:
     """Goes on as if nothing had come after the snapshot."""
-    self._state, self._cutter.rest = to.state, to.waiting
+    self._state, self._cutter.pending = to.state, to.waiting
     self.frames = to.frames
 
   def motions(self, samples: np.ndarray) -> Iterator[tuple[Motion, int]]:
@@ -109,7 +110,8 @@ class Session:
     wish, state = self.wish, self._state
     if callable(wish):
       chunk = self._engine.plan.chunk
-      middle_s = (int(state.window) + 0.5) * chunk / FRAME_RATE_HZ
+      middle_s = (int(state.chunk_index) + 0.5) * chunk / FRAME_RATE_HZ
       wish = wish(middle_s, np.concatenate([state.past, sound]))
+    wish = wish.as_arrays(3 * self._source.kp.shape[-2])
     self._state, motions = self._engine.speech(state, sound, self._source, wish)
     return motions

@@ -7,9 +7,9 @@ import jax
 import pytest
 
 import infer
+from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.infer import animate, loading
 from takin_jax.infer.engine import Engine
-from takin_jax.infer.stream import StreamConfig
 from tests.infer import make, tiny
 
 
@@ -33,7 +33,7 @@ def engine(tiny_weights):
 @pytest.fixture(scope='session')
 def live_engine(tiny_weights):
   """The same, in chunks of 4 frames that hear 2 frames ahead."""
-  return _engine(tiny_weights, False, StreamConfig(4, 2, 10))
+  return _engine(tiny_weights, False, ChunkConfig(4, 2, 10))
 
 
 @pytest.fixture

@@ -4,16 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
+from takin_jax.animation.controls import Controls
 from takin_jax.data.faces import CropBox
 from takin_jax.data.media import MediaError
 from takin_jax.errors import InputError
-from takin_jax.infer.controls import Controls
 from takin_jax.infer.emotion import FADE_S, Timeline, parse
 from takin_jax.infer.expression import read_expression
 from takin_jax.infer.inputs import crop
 from takin_jax.infer.loading import load
 from takin_jax.infer.session import Session
-from takin_jax.infer.stream import speech_controls
 from tests.infer.make import NOISE, contents, write_video
 
 KNOWN = {'neutral': np.full(63, 0.1), 'happy': np.full(63, 0.3)}
@@ -77,7 +76,7 @@ def test_a_session_asks_for_the_emotion_of_every_chunk(live_engine):
 
   def wish(time_s, heard):
     asked.append((round(time_s, 3), len(heard)))
-    return speech_controls(None, Controls(), 63)
+    return Controls().as_arrays(63)
 
   image = np.full((64, 64, 3), 128, np.uint8)
   session = Session(live_engine, live_engine.source(image), wish)

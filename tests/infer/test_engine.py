@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from takin_jax import renderer
+from takin_jax.animation.controls import Controls
 from takin_jax.errors import InputError
 from takin_jax.infer import engine as engine_lib
-from takin_jax.infer import executables, loading, programs, stream
-from takin_jax.infer.controls import Controls
+from takin_jax.infer import executables, loading, programs
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.session import Session
 from takin_jax.ops.geometry import transform_keypoints
@@ -80,7 +80,7 @@ def test_no_emotion_is_not_the_zero_emotion(engine):
   sound = np.ones(engine.plan.sound_samples, np.float32)
 
   def exp(emotion):
-    wish = stream.speech_controls(emotion, Controls(), 63)
+    wish = Controls(emotion=emotion).as_arrays(63)
     return np.asarray(engine.speech(state, sound, source, wish)[1].exp)
 
   assert (exp(None) != exp(np.zeros(63, np.float32))).any()
@@ -93,7 +93,7 @@ def test_the_pure_step_equals_the_programs(live_engine, tiny_weights):
   source = live_engine.source(PORTRAIT)
   state = live_engine.first_state(0)
   sound = SPEECH[: plan.sound_samples]
-  wish = stream.speech_controls(None, Controls(), 63)
+  wish = Controls().as_arrays(63)
   after, frames = jax.jit(functools.partial(programs.step, config, plan))(
     params, state, sound, source, wish
   )
@@ -114,7 +114,7 @@ def test_frames_in_batches(live_engine, tiny_weights):
 
   def video(engine):
     source = engine.source(PORTRAIT)
-    wish = stream.speech_controls(None, Controls(), 63)
+    wish = Controls().as_arrays(63)
     session = Session(engine, source, wish)
     parts = [*session.feed(SPEECH[: 7 * 640]), *session.flush()]
     assert session.frames == 7
@@ -132,7 +132,7 @@ def test_stored_programs_start_and_give_the_same(tiny_weights, tmp_path):
   def make(seed=0):
     engine = Engine(config, params, device, store=tmp_path)
     sound = np.zeros(engine.plan.sound_samples, np.float32)
-    wish = stream.speech_controls(None, Controls(), 63)
+    wish = Controls().as_arrays(63)
     source = engine.source(PORTRAIT)
     state = engine.first_state(seed)
     return np.asarray(engine.speech(state, sound, source, wish)[1].exp)

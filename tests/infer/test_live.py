@@ -9,9 +9,10 @@ import time
 import numpy as np
 import pytest
 
+from takin_jax.animation.chunks import LIVE
+from takin_jax.animation.controls import Controls
 from takin_jax.data import media
-from takin_jax.infer import animate, live, stream
-from takin_jax.infer.controls import Controls
+from takin_jax.infer import animate, live
 from takin_jax.infer.session import Session
 from tests.infer import make
 
@@ -36,7 +37,7 @@ class Writer:
 
 
 def session(engine):
-  wish = stream.speech_controls(None, Controls(), 63)
+  wish = Controls().as_arrays(63)
   return Session(engine, engine.source(PORTRAIT), wish)
 
 
@@ -154,7 +155,7 @@ def test_benchmark_prints_every_stage(run, portrait, speech):
 def test_thirty_minutes(capsys):
   """Of speech and silence with the shipped weights: no growth, no drift."""
   model = animate.open_model(animate.Job(), print)
-  engine = model.compile(plan=stream.LIVE)
+  engine = model.compile(plan=LIVE)
   this = Session(
     engine, engine.source(model.portrait(engine.size_px)), model.wish()
   )

@@ -9,11 +9,11 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax.animation.controls import Controls
 from takin_jax.errors import InputError
 from takin_jax.eval.cache import digest
 from takin_jax.face import SAMPLES_PER_FRAME
-from takin_jax.infer import loading, output, stream
-from takin_jax.infer.controls import Controls
+from takin_jax.infer import loading, output
 from takin_jax.infer.engine import Engine, pick_device
 from takin_jax.infer.session import Session
 from takin_jax.types import Source
@@ -100,9 +100,8 @@ def speak(
   Yields:
     [H, W, 3] uint8, one for every `every` * 640 samples.
   """
-  exp_dim = 3 * source.kp.shape[-2]
-  wish = stream.speech_controls(emotion, controls, exp_dim)
-  session = Session(engine, source, wish, seed)
+  controls = controls.replace(emotion=emotion)
+  session = Session(engine, source, controls, seed)
 
   def started() -> Iterator[jax.Array]:
     number = 0

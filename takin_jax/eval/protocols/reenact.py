@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import cv2
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from takin_jax import renderer
@@ -33,20 +32,20 @@ def reenactor(candidate: Candidate) -> Reenact:
 
   @jax.jit
   def own(params, source, driving):
-    source, driving = (x.astype(jnp.float32) / 255 for x in (source, driving))
+    source, driving = map(renderer.to_float, (source, driving))
     encoded = renderer.encode_source(model, params, source)
     _, motion = renderer.extract_motion(model, params, driving)
     kp = transform_keypoints(encoded.kp, motion)
-    return _to_uint8(renderer.render(model, params, encoded, kp))
+    return renderer.to_uint8(renderer.render(model, params, encoded, kp))
 
   @jax.jit
   def teacher(params, source, source_x, driving_x):
-    source = source.astype(jnp.float32) / 255
+    source = renderer.to_float(source)
     features = renderer.encode_source(model, params, source).features
     frame = renderer.warp_and_generate(
       model, params, source, features, source_x, driving_x
     )
-    return _to_uint8(frame['image'])
+    return renderer.to_uint8(frame['image'])
 
   def reenact(way: str, pairs: Arrays) -> np.ndarray:
     if way in ('copy', 'truth'):
@@ -61,10 +60,6 @@ def reenactor(candidate: Candidate) -> Reenact:
     return np.stack([_fit(x, pairs['driving'].shape[1]) for x in images])
 
   return reenact
-
-
-def _to_uint8(image: jax.Array) -> jax.Array:
-  return (jnp.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(jnp.uint8)
 
 
 def _fit(image: np.ndarray, size_px: int) -> np.ndarray:

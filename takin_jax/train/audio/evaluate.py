@@ -20,7 +20,7 @@ from takin_jax.config import build, from_json, to_json
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
-from takin_jax.diffusion import units
+from takin_jax.diffusion import normalization
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
@@ -39,7 +39,10 @@ def normalize(
 ) -> dict[str, jax.Array]:
   """Motion, prefix and emotion of a batch in the denoiser's units."""
   names = ('motion', 'prefix', 'emotion')
-  return {**batch, **{k: units.to_units(stats, batch[k]) for k in names}}
+  return {
+    **batch,
+    **{k: normalization.normalize(stats, batch[k]) for k in names},
+  }
 
 
 def lip_gap(motion: np.ndarray) -> np.ndarray:
@@ -197,6 +200,6 @@ def _generator(config_json: str) -> Any:
       cfg,
       jax.random.key(0),
     )
-    return units.from_units(params['stats'], x)
+    return normalization.unnormalize(params['stats'], x)
 
   return generate

@@ -158,7 +158,7 @@ def _looker(cfg: ExtractConfig) -> tuple[Batched | None, int]:
 
   @jax.jit
   def look(image: jax.Array) -> dict[str, jax.Array]:
-    image = image.astype(jnp.float32) / 255.0
+    image = renderer.to_float(image)
     kp, motion = renderer.extract_motion(model, params, image)
     out = {'kp': kp, 'exp': motion.exp, 'scale': motion.scale}
     return out | {'t': motion.t.at[:, 2].set(0.0), 'pose': motion.pose_deg}

@@ -22,7 +22,7 @@ from takin_jax.config import build
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.batches import specs as batch_specs
 from takin_jax.data.records import motion_cache
-from takin_jax.diffusion import schedule, units
+from takin_jax.diffusion import normalization, schedule
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
 from takin_jax.losses.denoise import DenoiseLossConfig, Seen, denoise_loss
@@ -210,7 +210,7 @@ def loss_fn(config: ConfigDict) -> Any:
       Seen(rows['frame_mask'], rows.get('head_mask'), rows.get('follows')),
       diffusion.prediction,
       cfg.terms,
-      units.power(params['stats']),
+      normalization.power(params['stats']),
     )
 
   return loss

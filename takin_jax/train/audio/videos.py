@@ -10,11 +10,12 @@ import pathlib
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import renderer, weights
+from takin_jax.animation import retarget
+from takin_jax.animation.controls import Controls
 from takin_jax.data.batches import frame_pairs
 from takin_jax.data.media import VideoWriter
 from takin_jax.ops.geometry import transform_keypoints
@@ -45,7 +46,7 @@ def write_videos(
   model, params, encode, render = _renderer(cfg.get('renderer', 'nano'))
   faces = _faces(config.data.records, model.image_size)
   for i in range(count):
-    face = faces[i % len(faces)][None].astype(np.float32) / 255
+    face = renderer.to_float(faces[i % len(faces)])[None]
     source = encode(params, face)
     with VideoWriter(path.with_name(f'{path.name}_{i}.mp4')) as video:
       for start in range(0, len(motion[i]), _FRAMES):
@@ -71,19 +72,14 @@ def _renderer(name: str) -> tuple[Any, Any, Any, Any]:
   @jax.jit
   def render(params: Any, source: Source, vectors: jax.Array) -> jax.Array:
     """[T, M] relative motion -> uint8 [T, H, W, 3]."""
-    told, own = Motion.from_vector(vectors), source.motion
-    motion = Motion(
-      exp=told.exp,
-      scale=own.scale * told.scale,
-      t=own.t + told.t,
-      pose_deg=own.pose_deg + told.pose_deg,
-    )
+    predicted = Motion.from_vector(vectors)
+    motion = retarget.speak(source.motion, predicted, Controls())
 
     def one(kp: jax.Array) -> jax.Array:
       return renderer.render(model, params, source, kp[None])[0]
 
     images = jax.lax.map(one, transform_keypoints(source.kp, motion))
-    return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
+    return renderer.to_uint8(images)
 
   encode = jax.jit(functools.partial(renderer.encode_source, model))
   return model, jax.device_put(params), encode, render

@@ -175,7 +175,7 @@ def samples(
   _, first = np.unique(pairs['clip'], return_index=True)
   rows = []
   for i in first + 1:
-    image = (np.clip(made['image'][i], 0, 1) * 255).astype(np.uint8)
+    image = np.asarray(renderer.to_uint8(made['image'][i]))
     rows.append(
       np.concatenate([pairs['source'][i], pairs['driving'][i], image], 1)
     )

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.animation import openings
 from takin_jax.face import (
   FRAME_RATE_HZ,
   INNER_LIPS,
@@ -27,14 +28,14 @@ LIPS_FRAMES, HEAD_FRAMES = 4.0, 50.0  # time constants of coming to rest
 WAKE_FRAMES = 2.0  # and of leaving it
 HEAD_SHARE = 0.6  # so much less movement at rest
 
-_UPPER, _LOWER = zip(OUTER_LIPS, INNER_LIPS, strict=True)
+LOWER_SHARE = 0.7  # of closing the mouth is the lower lip's: the jaw does it
 # Canonical distance of the inner lips of a closed mouth: what the training
 # people have in one frame of twenty.
 CLOSED_GAP = 0.01
 
 
 @struct.dataclass
-class RestState:
+class IdleState:
   """How silent it has been.
 
   Attributes:
@@ -50,10 +51,10 @@ class RestState:
   head: jax.Array
 
 
-def first_state() -> RestState:
+def first_state() -> IdleState:
   """Nothing has been heard."""
   zero = np.float32(0)
-  return RestState(np.float32(FLOOR_DB), zero, zero, zero)
+  return IdleState(np.float32(FLOOR_DB), zero, zero, zero)
 
 
 def levels_db(sound: jax.Array, frames: int) -> jax.Array:
@@ -62,7 +63,7 @@ def levels_db(sound: jax.Array, frames: int) -> jax.Array:
   return 10.0 * jnp.log10(jnp.square(parts).mean(-1) + 1e-10)
 
 
-def follow(state: RestState, level_db: jax.Array) -> tuple[RestState, tuple]:
+def follow(state: IdleState, level_db: jax.Array) -> tuple[IdleState, tuple]:
   """One frame: the new state, and how far lips and head are at rest."""
   peak = jnp.maximum(state.peak_db - PEAK_FALL_DB, level_db)
   silent = level_db < jnp.maximum(peak - BELOW_SPEECH_DB, FLOOR_DB)
@@ -75,16 +76,16 @@ def follow(state: RestState, level_db: jax.Array) -> tuple[RestState, tuple]:
 
   lips = approach(state.lips, LIPS_AFTER, LIPS_FRAMES)
   head = approach(state.head, HEAD_AFTER, HEAD_FRAMES)
-  return RestState(peak, quiet, lips, head), (lips, head)
+  return IdleState(peak, quiet, lips, head), (lips, head)
 
 
 def settle(
-  state: RestState,
+  state: IdleState,
   sound: jax.Array,
   motion: Motion,
   kp: jax.Array,
-  close_lips: bool,
-) -> tuple[RestState, Motion]:
+  landmark_keypoints: bool,
+) -> tuple[IdleState, Motion]:
   """Brings a stretch of predicted motion to rest where it is silent.
 
   Args:
@@ -92,7 +93,7 @@ def settle(
     sound: [S] of the motion's frames, S >= 640 T.
     motion: [T, ...] as predicted: pose, t and scale relative to rest.
     kp: [1, K, 3] canonical keypoints of the portrait.
-    close_lips: the keypoints are this project's own, with known lips.
+    landmark_keypoints: the lips are known, and close.
 
   Returns:
     The state after it, and the motion.
@@ -105,15 +106,9 @@ def settle(
     t=still * motion.t,
     pose_deg=still * motion.pose_deg,
   )
-  if close_lips:
-    motion = motion.replace(exp=_close(motion.exp, kp, lips))
+  if landmark_keypoints:
+    open_by = openings.excess(motion.exp, kp, (INNER_LIPS,), CLOSED_GAP)
+    closer, pairs = -lips[:, None] * open_by, (OUTER_LIPS, INNER_LIPS)
+    exp = openings.part(motion.exp, pairs, closer, LOWER_SHARE)
+    motion = motion.replace(exp=exp)
   return state, motion
-
-
-def _close(exp: jax.Array, kp: jax.Array, share: jax.Array) -> jax.Array:
-  """Moves the lips together, mostly the lower one: the jaw does it."""
-  y = kp[..., 1] + exp[..., 1]
-  gap = y[:, _LOWER[1]] - y[:, _UPPER[1]]
-  excess = share * jnp.maximum(gap - CLOSED_GAP, 0.0)
-  exp = exp.at[:, _UPPER, 1].add(0.3 * excess[:, None])
-  return exp.at[:, _LOWER, 1].add(-0.7 * excess[:, None])

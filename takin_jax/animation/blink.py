@@ -9,18 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.animation import openings
 from takin_jax.face import FRAME_RATE_HZ, LIDS
 
 # How far the lids are closed in the frames of a blink: shut at once, slow to
 # open again.
 COURSE = (0.25, 0.85, 1.0, 0.8, 0.5, 0.3, 0.2, 0.1)
 CLOSED_GAP = 0.005  # canonical distance of closed lids
-UPPER_SHARE = 0.83  # of the way is the upper lid's
+LOWER_SHARE = 0.17  # of the way is the lower lid's
 # Blinks are random, but not nearer than this part of their mean distance, and
 # not further apart than so many times it.
 NEAREST, FURTHEST = 0.25, 3.0
-
-_UPPER, _LOWER = (np.array(side) for side in zip(*LIDS, strict=True))
 
 
 def first_state() -> np.float32:
@@ -49,7 +48,7 @@ def course(
 
   def frame(wait: jax.Array, pause: jax.Array) -> tuple[jax.Array, jax.Array]:
     over = wait <= -len(COURSE)
-    # A wish for more blinks is heard before the old pause has passed.
+    # More blinks begin before the old pause has passed.
     wait = jnp.where(over | (wait > FURTHEST * mean), pause, wait)
     wait = wait - 1.0
     now = jnp.clip(jnp.floor(-wait), 0, len(COURSE)).astype(jnp.int32)
@@ -62,15 +61,12 @@ def close_lids(exp: jax.Array, kp: jax.Array, share: jax.Array) -> jax.Array:
   """Moves the lids together.
 
   Args:
-    exp: [T, K, 3] expression of this project's own keypoints.
+    exp: [T, K, 3] expression of landmark keypoints.
     kp: [1, K, 3] canonical keypoints of the portrait.
     share: [T] 0: as they are; 1: closed.
 
   Returns:
     [T, K, 3].
   """
-  y = kp[..., 1] + exp[..., 1]
-  gap = y[:, _LOWER] - y[:, _UPPER]
-  way = share[:, None] * jnp.maximum(gap - CLOSED_GAP, 0.0)
-  exp = exp.at[:, _UPPER, 1].add(UPPER_SHARE * way)
-  return exp.at[:, _LOWER, 1].add((UPPER_SHARE - 1.0) * way)
+  open_by = openings.excess(exp, kp, LIDS, CLOSED_GAP)
+  return openings.part(exp, LIDS, -share[:, None] * open_by, LOWER_SHARE)

@@ -2,8 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from takin_jax.animation import blink
 from takin_jax.face import LIDS
-from takin_jax.infer import blink
 
 KP = jnp.zeros((1, 21, 3))
 for _, lower in LIDS:

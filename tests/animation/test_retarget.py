@@ -1,13 +1,11 @@
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 import numpy as np
 import pytest
 
-from takin_jax.errors import InputError
-from takin_jax.face import INNER_LIPS, LIDS, OUTER_LIPS
-from takin_jax.infer import loading
-from takin_jax.infer.controls import Controls, drive, emotion_shift, speak
+from takin_jax.animation.controls import Controls
+from takin_jax.animation.retarget import drive, speak
+from takin_jax.face import INNER_LIPS, OUTER_LIPS
 from takin_jax.ops.geometry import relative_motion
 from takin_jax.types import Motion
 
@@ -53,24 +51,6 @@ def test_the_head_stays_below_the_limit():
   assert jnp.abs(motion.pose_deg - source.pose_deg).max() <= 10.0001
 
 
-def test_an_emotion_leaves_the_opening_of_lips_to_the_speech():
-  rng = np.random.default_rng(0)
-  offset = rng.standard_normal(63).astype('f').reshape(21, 3)
-  offset[LIDS[0], 1] = 0.1, 0.3  # opens
-  offset[LIDS[1], 1] = 0.3, 0.1  # closes
-  shift = np.asarray(emotion_shift(offset.reshape(-1)))
-
-  def gap(x, pair):
-    return x[pair[1], 1] - x[pair[0], 1]
-
-  for pair in (OUTER_LIPS, INNER_LIPS, LIDS[1]):
-    assert gap(shift, pair) == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(shift[[*pair]].mean(0), offset[[*pair]].mean(0))
-  assert gap(shift, LIDS[0]) == pytest.approx(0.2)
-  others = [0, 1, *range(10, 21)]
-  np.testing.assert_array_equal(shift[others], offset[others])
-
-
 def test_relative_driving_is_relative_motion():
   source, first, now = (random_motion(i) for i in range(3))
   motion = drive(source, first, now, Controls(max_pose_deg=1e4))
@@ -111,18 +91,3 @@ def test_absolute_driving_takes_expression_and_pose():
   np.testing.assert_allclose(motion.exp, now.exp)
   np.testing.assert_allclose(motion.pose_deg, now.pose_deg)
   np.testing.assert_allclose(motion.scale, source.scale)
-
-
-def test_blinks_need_lids_that_are_known():
-  def config(**infer):
-    return ConfigDict({'name': 'w', 'infer': infer})
-
-  ours = config(own_keypoints=True, blinks_per_minute=12.0, max_pose_deg=9.0)
-  assert loading.controls(ours) == Controls(
-    max_pose_deg=9.0, blinks_per_minute=12.0
-  )
-  assert loading.controls(ours, 0.0).blinks_per_minute == 0
-  assert loading.controls(config(blinks_per_minute=12.0)) == Controls()
-  assert loading.controls(config(), 0.0) == Controls()
-  with pytest.raises(InputError, match="'w' are lids: leave --blinks out"):
-    loading.controls(config(), 5.0)

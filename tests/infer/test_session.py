@@ -3,15 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.infer import stream
-from takin_jax.infer.controls import Controls
+from takin_jax.animation.controls import Controls
 from takin_jax.infer.session import Session
-from takin_jax.infer.stream import StreamConfig
 
 SPEECH = np.random.default_rng(0).uniform(-0.5, 0.5, 45 * 640).astype('f')
 PORTRAIT = np.full((64, 64, 3), 128, np.uint8)
-PLAN = StreamConfig(chunk=20, look_ahead=5, past=3)
 
 
 def blocks(samples: np.ndarray, size: int):
@@ -19,37 +15,9 @@ def blocks(samples: np.ndarray, size: int):
     yield samples[start : start + size]
 
 
-def cut(parts):
-  """All sound windows, and how many frames of each are meant."""
-  cutter = stream.Cutter(PLAN)
-  windows = [(w, PLAN.chunk) for part in parts for w in cutter.feed(part)]
-  return windows + list(cutter.flush())
-
-
-@pytest.mark.parametrize('size', [100, 640, 7_000, 10**6])
-def test_windows_do_not_depend_on_the_blocks(size):
-  got, want = cut(blocks(SPEECH, size)), cut([SPEECH])
-  assert [count for _, count in got] == [20, 20, 5]
-  for (a, _), (b, _) in zip(got, want, strict=True):
-    np.testing.assert_array_equal(a, b)
-
-
-def test_windows_cover_the_sound_and_what_follows():
-  padded = np.pad(SPEECH, (0, 10**5))
-  for i, (sound, _) in enumerate(cut([SPEECH])):
-    start = i * PLAN.step_samples
-    np.testing.assert_array_equal(sound, padded[start:][: len(sound)])
-    assert len(sound) == 25 * 640
-
-
-@pytest.mark.parametrize(('samples', 'frames'), [(1, 1), (640, 1), (641, 2)])
-def test_every_sample_has_a_frame(samples, frames):
-  assert [count for _, count in cut([SPEECH[:samples]])] == [frames]
-
-
 def session(engine, seed=0, emotion=None):
-  wish = stream.speech_controls(emotion, Controls(), 63)
-  return Session(engine, engine.source(PORTRAIT), wish, seed)
+  controls = Controls(emotion=emotion)
+  return Session(engine, engine.source(PORTRAIT), controls, seed)
 
 
 def listen(this: Session, *parts: np.ndarray) -> np.ndarray:
@@ -85,31 +53,6 @@ def test_emotion_changes_the_motion(engine):
   plain = listen(session(engine), SPEECH)
   happy = listen(session(engine, emotion=np.full(63, 0.02, 'f')), SPEECH)
   assert (plain != happy).any()
-
-
-@pytest.mark.parametrize('share', [0.0, 0.5])
-def test_a_share_of_the_emotion_goes_over_smoothly(share):
-  plan = StreamConfig(chunk=8)
-  offset = np.zeros((21, 3), 'f')
-  offset[0, 1] = 0.1  # a corner of the mouth
-  neutral = np.full(63, 0.2, 'f')
-  params = {'emotions': {'neutral': neutral}}
-  state = stream.first_state(DiffusionConfig(prefix=2), plan, 70, 0)
-
-  def shift(emotion, state):
-    wish = stream.speech_controls(emotion, Controls(), 63)
-    return stream.emotion_of_chunk(params, state, wish, share, plan)
-
-  sad = neutral + offset.reshape(-1)
-  first = shift(sad, state)
-  assert first.shape == (8, 21, 3)
-  np.testing.assert_allclose(first, np.tile(share * offset, (8, 1, 1)))
-  later = state.replace(window=np.int32(1), shift=first[-1])
-  for gone in (neutral, None):
-    back = np.asarray(shift(gone, later))[:, 0, 1]
-    want = share * 0.1 * (7 - np.arange(8)) / 8
-    np.testing.assert_allclose(back, want, atol=1e-6)
-  assert not np.any(stream.emotion_of_chunk({}, state, None, share, plan))
 
 
 def test_nothing_is_heard_beyond_the_look_ahead(live_engine):
@@ -160,7 +103,7 @@ def test_wishes_may_change_between_chunks(live_engine):
   this = session(live_engine)
   plain = listen(session(live_engine), SPEECH)
   start = [m for m, _ in this.motions(SPEECH[: 20 * 640])]
-  this.wish = stream.speech_controls(None, Controls(pose_scale=0.0), 63)
+  this.wish = Controls(pose_scale=0.0)
   rest = listen(this, SPEECH[20 * 640 :])
   frames = len(start) * live_engine.plan.chunk
   assert (plain[frames:, -3:].std(0) > 0).all()

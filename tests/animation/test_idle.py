@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax.infer import rest
+from takin_jax.animation import idle
 from takin_jax.types import Motion
 
 KP = jnp.zeros((1, 21, 3)).at[0, 5, 1].set(0.02)  # inner lips 0.02 apart
@@ -18,8 +18,8 @@ def settled(sound, close_lips=True, pose_deg=4.0):
     t=jnp.zeros((frames, 3)),
     pose_deg=jnp.full((frames, 3), pose_deg),
   )
-  _, motion = rest.settle(
-    rest.first_state(), jnp.asarray(sound), motion, KP, close_lips
+  _, motion = idle.settle(
+    idle.first_state(), jnp.asarray(sound), motion, KP, close_lips
   )
   y = np.asarray(KP + motion.exp)[..., 1]
   return y[:, 5] - y[:, 4], np.asarray(motion.pose_deg)
@@ -34,7 +34,7 @@ def test_speech_is_left_alone():
 def test_silence_closes_the_lips_soon_and_calms_the_head_slowly():
   gap, pose = settled(np.r_[SPEECH, np.zeros(200 * 640, 'f')])
   np.testing.assert_allclose(gap[:55], 0.07, atol=1e-6)  # short pauses stay
-  assert (gap[75:] < 0.015).all() and (gap >= rest.CLOSED_GAP - 1e-6).all()
+  assert (gap[75:] < 0.015).all() and (gap >= idle.CLOSED_GAP - 1e-6).all()
   assert (np.diff(gap[50:]) <= 1e-7).all()
   np.testing.assert_allclose(pose[:70], 4.0, atol=1e-6)
   assert 3.0 < pose[100, 0] < 4.0
@@ -69,5 +69,5 @@ def test_a_closed_mouth_is_not_pulled_open():
     pose_deg=jnp.zeros((50, 3)),
   )
   sound = jnp.zeros(50 * 640)
-  _, after = rest.settle(rest.first_state(), sound, motion, KP, True)
+  _, after = idle.settle(idle.first_state(), sound, motion, KP, True)
   np.testing.assert_array_equal(after.exp, motion.exp)

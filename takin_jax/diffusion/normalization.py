@@ -1,4 +1,4 @@
-"""Motion in the units that the denoiser works in, and back.
+"""Motion as the denoiser sees it, normalised, and back.
 
 Every number of a motion vector is divided by its deviation. Where the
 statistics have directions (`mix`), what moves together, as both lids in a
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 Stats = Mapping[str, jax.Array]
 
 
-def to_units(stats: Stats, motion: jax.Array) -> jax.Array:
+def normalize(stats: Stats, motion: jax.Array) -> jax.Array:
   """[..., M] motion vectors -> [..., M] normalised; M or its first numbers.
 
   The first numbers alone, as those of an emotion, are only shifted and scaled.
@@ -29,9 +29,9 @@ def to_units(stats: Stats, motion: jax.Array) -> jax.Array:
   return scaled @ (mix / jnp.square(mix).sum(1, keepdims=True)).T
 
 
-def from_units(stats: Stats, units: jax.Array) -> jax.Array:
-  """Inverse of `to_units` for whole vectors."""
-  scaled = units @ stats['mix'] if 'mix' in stats else units
+def unnormalize(stats: Stats, normalized: jax.Array) -> jax.Array:
+  """Inverse of `normalize` for whole vectors."""
+  scaled = normalized @ stats['mix'] if 'mix' in stats else normalized
   return scaled * stats['std'] + stats['mean']
 
 

@@ -1,0 +1,3 @@
+"""Someone's motion becomes this portrait's: pure functions that train, infer
+and eval share.
+"""

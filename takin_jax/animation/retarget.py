@@ -1,0 +1,94 @@
+"""Someone's motion, put on this portrait.
+
+In: motion predicted from speech or read from a driving video. Out: motion of
+the portrait. Pure functions of arrays.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from takin_jax.animation import openings
+from takin_jax.animation.controls import Controls
+from takin_jax.face import INNER_LIPS, OUTER_LIPS
+from takin_jax.ops.geometry import (
+  pose_from_matrix,
+  relative_motion,
+  rotation_matrix,
+)
+from takin_jax.types import Motion
+
+
+def speak(source: Motion, predicted: Motion, controls: Controls) -> Motion:
+  """Puts motion predicted from speech on the portrait.
+
+  Predicted expressions are absolute, so that the mouth can close on a portrait
+  that shows teeth; pose, t and scale are relative to a clip's rest.
+
+  Args:
+    source: [1, ...] the portrait's motion.
+    predicted: [T, ...].
+    controls: scales and limits.
+
+  Returns:
+    [T, ...] motion of the portrait.
+  """
+  turn = controls.pose_scale * predicted.pose_deg
+  size = 1.0 + controls.pose_scale * (predicted.scale - 1.0)
+  return Motion(
+    exp=controls.motion_scale * predicted.exp,
+    scale=source.scale * size,
+    t=source.t + controls.pose_scale * predicted.t,
+    pose_deg=source.pose_deg + _limit(turn, controls.max_pose_deg),
+  )
+
+
+def drive(
+  source: Motion,
+  first: Motion,
+  current: Motion,
+  controls: Controls,
+  landmark_keypoints: bool = False,
+) -> Motion:
+  """Puts motion of a driving video on the portrait.
+
+  Args:
+    source: the portrait's motion.
+    first: the driving video's first frame.
+    current: its frame now.
+    controls: scales and limits.
+    landmark_keypoints: the lips are known: they are as far apart as the driving
+      ones. The changes of an open mouth would push closed lips into each
+      other.
+
+  Returns:
+    The portrait's motion now.
+  """
+  as_is = Motion(
+    exp=controls.motion_scale * current.exp,
+    scale=source.scale,  # the size of the head stays, as in LivePortrait
+    t=current.t,
+    pose_deg=current.pose_deg,
+  )
+  moved = relative_motion(source, first, current)
+  if landmark_keypoints:
+    lips = (OUTER_LIPS, INNER_LIPS)
+    moved = moved.replace(exp=openings.open_as(moved.exp, current.exp, lips))
+  rest = rotation_matrix(source.pose_deg)
+  turn = rotation_matrix(moved.pose_deg) @ jnp.swapaxes(rest, -1, -2)
+  turn = controls.pose_scale * pose_from_matrix(turn)
+  rotation = rotation_matrix(_limit(turn, controls.max_pose_deg)) @ rest
+  size = 1.0 + controls.pose_scale * (moved.scale / source.scale - 1.0)
+  moved = Motion(
+    exp=source.exp + controls.motion_scale * (moved.exp - source.exp),
+    scale=source.scale * size,
+    t=source.t + controls.pose_scale * (moved.t - source.t),
+    pose_deg=pose_from_matrix(rotation),
+  )
+  return jax.tree.map(
+    lambda a, b: jnp.where(controls.relative > 0, a, b), moved, as_is
+  )
+
+
+def _limit(turn_deg: jax.Array, limit_deg: jax.Array) -> jax.Array:
+  """Small turns as they are, large ones gently held below the limit."""
+  return limit_deg * jnp.tanh(turn_deg / limit_deg)

@@ -1,0 +1,173 @@
+"""Speech to motion, chunk by chunk.
+
+In: 16 kHz sound around one chunk. Out: the portrait's motion in it, joined to
+the motion before as a condition (the prefix). The step is a pure function of a
+state of fixed size, so memory stays constant however long the sound is, going
+back is keeping an old state, and many sessions run under one `vmap`.
+"""
+
+from typing import Any
+
+from flax import struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from takin_jax.animation import blink, emotion, idle, retarget
+from takin_jax.animation.chunks import ChunkConfig
+from takin_jax.animation.controls import Controls, InferConfig
+from takin_jax.config import build
+from takin_jax.diffusion import normalization
+from takin_jax.diffusion.motion import sample_motion
+from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.face import HEAD_DIM, SAMPLES_PER_FRAME
+from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
+from takin_jax.models.hubert import Hubert, HubertConfig
+from takin_jax.types import Motion, Source
+
+Params = dict[str, Any]
+
+# The last speech state reaches so far behind its window's end.
+_OVERLAP_SAMPLES = 80
+
+
+@struct.dataclass
+class SpeechState:
+  """What one chunk leaves for the next.
+
+  Attributes:
+    past: [past * 640] sound before the chunk.
+    prefix: [P, M] normalised motion before the chunk.
+    prefix_mask: [P] bool, False where there was none.
+    chunk_index: [] number of the chunk.
+    key: of the noise.
+    idle: how silent it has been.
+    blink: [] frames to the next blink.
+    emotion: [K, 3] what was added to its last expression for the emotion.
+  """
+
+  past: jax.Array
+  prefix: jax.Array
+  prefix_mask: jax.Array
+  chunk_index: jax.Array
+  key: jax.Array
+  idle: idle.IdleState
+  blink: jax.Array
+  emotion: jax.Array
+
+
+def first_state(
+  cfg: DiffusionConfig, chunks: ChunkConfig, motion_dim: int, seed: int
+) -> SpeechState:
+  """The state before any sound."""
+  return SpeechState(
+    past=np.zeros(chunks.past * SAMPLES_PER_FRAME, np.float32),
+    prefix=np.zeros((cfg.prefix, motion_dim), np.float32),
+    prefix_mask=np.zeros(cfg.prefix, bool),
+    chunk_index=np.int32(0),
+    key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
+    idle=idle.first_state(),
+    blink=blink.first_state(),
+    emotion=np.zeros(((motion_dim - HEAD_DIM) // 3, 3), np.float32),
+  )
+
+
+def speech_step(
+  config: Any,
+  chunks: ChunkConfig,
+  params: Params,
+  state: SpeechState,
+  sound: jax.Array,
+  source: Source,
+  controls: Controls,
+) -> tuple[SpeechState, Motion]:
+  """Motion of one chunk.
+
+  Args:
+    config: has the blocks `model`, `diffusion` and, if wanted, `infer`.
+    chunks: sizes.
+    params: has the groups `speech`, `denoiser` and `stats`; `emotions` to add
+      a share of the emotion.
+    state: what the chunk before left.
+    sound: [(chunk + look_ahead) * 640] 16 kHz sound from the chunk's first
+      frame on.
+    source: the portrait.
+    controls: of `Controls.as_arrays`.
+
+  Returns:
+    The state for the next chunk, and the portrait's motion [chunk, ...].
+  """
+  infer = InferConfig.of(config)
+  key = jax.random.wrap_key_data(state.key)
+  key = jax.random.fold_in(key, state.chunk_index)
+  wave = jnp.concatenate([state.past, sound])
+  x = _generate(config, chunks, params, state, wave, source, controls, key)
+  predicted = normalization.unnormalize(params['stats'], x)
+  predicted = Motion.from_vector(predicted)
+  shift = emotion.course(
+    state.emotion,
+    state.chunk_index == 0,
+    params.get('emotions', {}).get('neutral'),
+    controls,
+    infer.emotion_share,
+    chunks.chunk,
+  )
+  predicted = predicted.replace(exp=predicted.exp + shift)
+  silence, predicted = idle.settle(
+    state.idle, sound, predicted, source.kp, infer.landmark_keypoints
+  )
+  motion = retarget.speak(source.motion, predicted, controls)
+  wait = state.blink
+  if infer.landmark_keypoints:
+    rate = controls.blinks_per_minute
+    chance = jax.random.uniform(jax.random.fold_in(key, 2), (chunks.chunk,))
+    wait, closed = blink.course(wait, rate, chance)
+    motion = motion.replace(exp=blink.close_lids(motion.exp, source.kp, closed))
+  made = jnp.ones(chunks.chunk, bool)
+  state = SpeechState(
+    past=wave[chunks.step_samples :][: state.past.shape[0]],
+    prefix=jnp.concatenate([state.prefix, x])[chunks.chunk :],
+    prefix_mask=jnp.concatenate([state.prefix_mask, made])[chunks.chunk :],
+    chunk_index=state.chunk_index + 1,
+    key=state.key,
+    idle=silence,
+    blink=wait,
+    emotion=shift[-1],
+  )
+  return state, motion
+
+
+def _generate(
+  config: Any,
+  chunks: ChunkConfig,
+  params: Params,
+  state: SpeechState,
+  wave: jax.Array,
+  source: Source,
+  controls: Controls,
+  key: jax.Array,
+) -> jax.Array:
+  """[chunk, M] normalised motion."""
+  wanted = normalization.normalize(params['stats'], controls.emotion)
+  return sample_motion(
+    MotionDenoiser(build(DenoiserConfig, config.model.denoiser)),
+    params['denoiser'],
+    encode_speech(config.model, params, wave),
+    {
+      'emotion': wanted[None],
+      'source_kp': source.kp.reshape(1, -1),
+      'prefix': state.prefix[None],
+      'prefix_mask': state.prefix_mask[None],
+    },
+    ~controls.has_emotion[None],
+    build(DiffusionConfig, config.diffusion),
+    key,
+    chunks.past,
+  )[0, : chunks.chunk]
+
+
+def encode_speech(model: Any, params: Params, wave: jax.Array) -> jax.Array:
+  """Speech states [L + 1, 1, 2 T, E] of [640 T] samples."""
+  hubert = Hubert(build(HubertConfig, model.speech))
+  wave = jnp.pad(wave, (0, _OVERLAP_SAMPLES))
+  return hubert.apply({'params': params['speech']}, wave[None])
