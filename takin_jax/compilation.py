@@ -2,27 +2,28 @@
 
 from collections.abc import Iterator
 import contextlib
-import os
 import pathlib
+import warnings
 
 import jax
 from jax.experimental.compilation_cache import compilation_cache
+
+from takin_jax import cache_folder
 
 
 def enable_cache() -> pathlib.Path:
   """Keeps compiled programs in a folder of the user's own.
 
-  The folder is `$TAKIN_CACHE_DIR/xla`, by default `~/.cache/takin_jax/xla`.
-  It holds machine code: never point it to a folder that others can write.
-
   Returns:
-    The folder.
+    The folder, see `cache_folder.find`.
   """
-  default = pathlib.Path.home() / '.cache' / 'takin_jax'
-  path = pathlib.Path(os.environ.get('TAKIN_CACHE_DIR', default)) / 'xla'
-  path.mkdir(parents=True, exist_ok=True, mode=0o700)
+  path = cache_folder.find() / cache_folder.XLA
   jax.config.update('jax_compilation_cache_dir', str(path))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+  # Damage and full disks only mean that programs are compiled again.
+  warnings.filterwarnings(
+    'ignore', 'Error (reading|writing) persistent compilation cache'
+  )
   return path
 
 

@@ -1,17 +1,22 @@
 """Compiled programs on disk: start without tracing and compiling.
 
-They are pickles of machine code, so the folder must be the user's own, and one
-is only read where everything that it depends on is the same: this package's
-code, jaxlib, the device and its features, config and shapes.
+They are pickles of machine code. So the folder must be the user's own, every
+file is signed with a secret of this folder, and what is not signed is never
+unpickled. One is only read where everything that it depends on is the same:
+this package's code, jaxlib, the device and its features, config and shapes.
 """
 
 import concurrent.futures
 import functools
 import hashlib
+import hmac
 import os
 import pathlib
 import pickle
 import platform
+import re
+import secrets
+import shutil
 import tempfile
 from typing import Any
 
@@ -19,7 +24,15 @@ import jax
 from jax.experimental import serialize_executable
 import jaxlib
 
+from takin_jax import cache_folder, locks
+
 _KEEP = 16  # files; the oldest go
+_SUFFIX = '.programs'
+_SECRET, _SECRET_BYTES = 'secret', 32
+_DIGEST = hashlib.sha256
+# What killed runs leave, and the files of former versions.
+_LEFT_OVER = re.compile(r'tmp\w{8}(\.part)?|[0-9a-f]{32}\.pickle')
+_PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 def key(device: jax.Device, *facts: Any) -> str:
@@ -42,9 +55,15 @@ def load(
   folder: pathlib.Path, name: str, device: jax.Device
 ) -> dict[str, Any] | None:
   """The programs saved as `name`, or None; whatever is damaged is None."""
-  path = folder / f'{name}.pickle'
+  path = folder / f'{name}{_SUFFIX}'
   try:
-    stored = pickle.loads(path.read_bytes())
+    cache_folder.own(folder)
+    if not path.is_file():
+      return None
+    signature, stored = _split(path.read_bytes())
+    if not hmac.compare_digest(signature, _sign(folder, name, stored)):
+      return None
+    stored = pickle.loads(stored)
     with concurrent.futures.ThreadPoolExecutor() as pool:
       programs = pool.map(
         lambda parts: serialize_executable.deserialize_and_load(
@@ -53,37 +72,110 @@ def load(
         stored.values(),
       )
       programs = dict(zip(stored, programs, strict=True))
-  except FileNotFoundError:
-    return None
+    os.utime(path)
   except Exception:  # of any kind: what cannot be used is made anew
-    path.unlink(missing_ok=True)
     return None
-  os.utime(path)
   return programs
 
 
 def save(folder: pathlib.Path, name: str, programs: dict[str, Any]) -> None:
-  """Saves compiled programs where the backend can; old files go."""
+  """Saves compiled programs where backend and disk can; old files go."""
   try:
     stored = pickle.dumps(
       {k: serialize_executable.serialize(v) for k, v in programs.items()}
     )
-  except (ValueError, NotImplementedError, jax.errors.JaxRuntimeError):
+    cache_folder.own(folder)
+    with locks.lock(folder / 'lock'):
+      _prune(folder)
+      _make_secret(folder)
+      _write(folder / f'{name}{_SUFFIX}', _sign(folder, name, stored) + stored)
+  except (
+    OSError,
+    ValueError,
+    NotImplementedError,
+    jax.errors.JaxRuntimeError,
+  ):
     return
-  folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-  with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
-    part.write(stored)
-  os.replace(part.name, folder / f'{name}.pickle')
-  files = sorted(folder.glob('*.pickle'), key=lambda f: f.stat().st_mtime)
-  for old in files[:-_KEEP]:
-    old.unlink(missing_ok=True)
+
+
+def _prune(folder: pathlib.Path) -> None:
+  """Drops what killed runs left, and the oldest programs.
+
+  Nobody else writes while the lock is held.
+  """
+  for path in folder.iterdir():
+    if _LEFT_OVER.fullmatch(path.name):
+      _remove(path)
+  programs = [p for p in folder.glob(f'*{_SUFFIX}') if p.is_file()]
+  programs.sort(key=lambda path: path.stat().st_mtime)
+  for path in programs[: max(0, len(programs) - _KEEP + 1)]:
+    _remove(path)
+
+
+def _write(path: pathlib.Path, data: bytes) -> None:
+  """Writes a file whole or not at all, in the place of whatever is there."""
+  if path.is_dir():
+    _remove(path)
+  file, part = tempfile.mkstemp('.part', 'tmp', path.parent)
+  try:
+    with os.fdopen(file, 'wb') as opened:
+      opened.write(data)
+    os.replace(part, path)
+  except OSError:
+    os.unlink(part)
+    raise
+
+
+def _remove(path: pathlib.Path) -> None:
+  if path.is_dir() and not path.is_symlink():
+    shutil.rmtree(path)
+  else:
+    path.unlink()
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+  return data[: _DIGEST().digest_size], data[_DIGEST().digest_size :]
+
+
+def _sign(folder: pathlib.Path, name: str, stored: bytes) -> bytes:
+  """Holds for this name, folder, user and installation alone."""
+  place = (name, str(folder.resolve()), str(_PACKAGE), _user())
+  signed = hmac.new(_secret(folder), repr(place).encode(), _DIGEST)
+  signed.update(stored)
+  return signed.digest()
+
+
+def _secret(folder: pathlib.Path) -> bytes:
+  """The secret of a folder.
+
+  Raises:
+    ValueError: there is none, or it is damaged.
+  """
+  path = folder / _SECRET
+  if path.is_file() and not path.is_symlink():
+    secret = path.read_bytes()
+    if len(secret) == _SECRET_BYTES:
+      return secret
+  raise ValueError(f'{path} holds no secret.')
+
+
+def _make_secret(folder: pathlib.Path) -> None:
+  """Makes the secret, unless there is one."""
+  try:
+    _secret(folder)
+  except (OSError, ValueError):
+    _write(folder / _SECRET, secrets.token_bytes(_SECRET_BYTES))
+
+
+def _user() -> int:
+  return os.geteuid() if hasattr(os, 'geteuid') else 0
 
 
 @functools.cache
 def _code() -> str:
   """Digest of this package's code."""
   digest = hashlib.sha256()
-  for path in sorted(pathlib.Path(__file__).parents[1].rglob('*.py')):
+  for path in sorted(_PACKAGE.rglob('*.py')):
     digest.update(path.read_bytes())
   return digest.hexdigest()
 

@@ -138,7 +138,7 @@ def test_stored_programs_start_and_give_the_same(tiny_weights, tmp_path):
     return np.asarray(engine.speech(state, sound, source, wish)[1].exp)
 
   first = make()
-  stored = list(tmp_path.glob('*.pickle'))
+  stored = list(tmp_path.glob('*.programs'))
   with mock.patch.object(engine_lib, '_compile', side_effect=AssertionError):
     np.testing.assert_array_equal(make(), first)
   for file in stored:
