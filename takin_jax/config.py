@@ -105,8 +105,18 @@ def to_json(config: ConfigDict | Mapping[str, Any]) -> str:
 
 
 def from_json(text: str) -> ConfigDict:
-  """Inverse of `to_json`: lists come back as tuples."""
-  return ConfigDict(_tuples(json.loads(text)))
+  """Inverse of `to_json`: lists come back as tuples.
+
+  Raises:
+    ValueError: if it is no JSON object, or one that no config can be.
+  """
+  try:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+      raise ValueError('it holds no JSON object')
+    return ConfigDict(_tuples(value))
+  except RecursionError:
+    raise ValueError('it is nested too deeply') from None
 
 
 def _dataclass_in(hint: Any) -> type | None:

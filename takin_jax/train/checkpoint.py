@@ -1,10 +1,12 @@
 """Checkpoints: state, data position and resolved config, saved together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
 import dataclasses
 import logging
 import os
 import pathlib
+import re
 import shutil
 from typing import Any
 
@@ -16,7 +18,7 @@ import orbax.checkpoint as ocp
 
 from takin_jax import config as config_lib
 from takin_jax.errors import InputError
-from takin_jax.train import distributed
+from takin_jax.train import checksums, distributed
 from takin_jax.train.state import Params, TrainState
 
 FOLDER = 'checkpoints'
@@ -33,6 +35,12 @@ class CheckpointConfig:
 
   every: int = 500
   keep: int = 3
+
+  def __post_init__(self):
+    for name in ('every', 'keep'):
+      value = getattr(self, name)
+      if value < 1:
+        raise InputError(f'checkpoint.{name} is {value}: take 1 or more.')
 
 
 class WorkdirError(InputError):
@@ -66,6 +74,9 @@ class Checkpoints:
       state: on any devices.
       position: of the data iterator, `get_state()`.
       config: the resolved config of this run.
+
+    Raises:
+      WorkdirError: if it cannot be written.
     """
     step = int(jax.device_get(state.step))
     if step in self._manager.all_steps():
@@ -75,8 +86,18 @@ class Checkpoints:
       data=ocp.args.JsonSave(position),
       config=ocp.args.JsonSave(config.to_dict()),
     )
-    self._manager.save(step, args=items)
-    self._manager.wait_until_finished()
+    try:
+      with _quiet():
+        self._manager.save(step, args=items)
+        self._manager.wait_until_finished()
+      if distributed.is_primary():
+        checksums.write(self._folder / str(step))
+    except Exception as error:  # a disk fails in many types of error
+      raise WorkdirError(
+        f'Checkpoint {step} cannot be written to {self._folder} '
+        f'({_reason(error)}): make room and give the same command, which '
+        'goes on from the last checkpoint.'
+      ) from error
 
   def restore(
     self, target: TrainState
@@ -146,9 +167,13 @@ class Checkpoints:
     steps = sorted(self._manager.all_steps(), reverse=True)
     for step in steps:
       try:
-        return read(step)
+        checksums.verify(self._folder / str(step))
+        with _quiet():
+          return read(step)
       except Exception as error:  # damage shows in many types of error
-        _log.warning('Skipping the damaged checkpoint %d: %s', step, error)
+        _log.warning(
+          'Skipping the damaged checkpoint %d: %s', step, _first_line(error)
+        )
     if steps:
       raise WorkdirError(
         f'No checkpoint in {self._folder} can be restored; see the warnings.'
@@ -187,6 +212,32 @@ class Checkpoints:
     self._manager.reload()
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Orbax logs the errors that it raises, with their whole history."""
+  logger = logging.getLogger('absl')
+  level = logger.level
+  logger.setLevel(logging.CRITICAL)
+  try:
+    yield
+  finally:
+    logger.setLevel(level)
+
+
+def _reason(error: Exception) -> str:
+  """What the system says of a file that could not be written."""
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
+  found = re.search(r'OS error \d+: \w+ ([^\]]+)', str(error))
+  return found[1] if found else _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+  """What an error says, in at most one short line."""
+  lines = str(error).strip().splitlines() or [type(error).__name__]
+  return lines[0][:200]
+
+
 def write_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   """Checks the folder's config against `config`, then writes config.json.
 
@@ -206,12 +257,19 @@ def read_config(workdir: str | os.PathLike[str]) -> ConfigDict:
   """The resolved config of the run in this folder.
 
   Raises:
-    WorkdirError: if the folder holds no run.
+    WorkdirError: if the folder holds no run, or its config is damaged.
   """
   path = pathlib.Path(workdir) / 'config.json'
   if not path.is_file():
     raise WorkdirError(f'{workdir} holds no training run (no config.json).')
-  return config_lib.from_json(path.read_text())
+  try:
+    config = config_lib.from_json(path.read_text())
+  except ValueError as error:
+    raise WorkdirError(
+      f'{path} is damaged ({_first_line(error)}): write it anew from a '
+      'checkpoint of this run, or give another folder.'
+    ) from None
+  return config
 
 
 def check_same_model(

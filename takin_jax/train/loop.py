@@ -28,6 +28,7 @@ from takin_jax.train.hooks import Hooks
 from takin_jax.train.program import Program
 from takin_jax.train.state import TrainState
 from takin_jax.train.stopping import Stopper
+from takin_jax.train.workdir import occupy
 
 
 def run(
@@ -55,10 +56,10 @@ def run(
   saving = config_lib.build(
     checkpoint.CheckpointConfig, config.get('checkpoint')
   )
-  workdir.mkdir(parents=True, exist_ok=True)
-  checkpoint.write_config(workdir, config)
-  overview.write(program.state.params, workdir)
   with contextlib.ExitStack() as stack:
+    stack.enter_context(occupy(workdir))
+    checkpoint.write_config(workdir, config)
+    overview.write(program.state.params, workdir)
     checkpoints = checkpoint.Checkpoints(workdir, saving.keep)
     stack.callback(checkpoints.close)
     stop = stack.enter_context(

@@ -9,7 +9,8 @@ from typing import Any
 
 import jax
 import numpy as np
-import tensorboardX
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto import event_pb2
 
 from takin_jax.errors import InputError
 from takin_jax.train import distributed
@@ -34,16 +35,20 @@ class MetricWriter:
     if not self._primary:
       return
     path = workdir / 'metrics.jsonl'
-    lines = path.read_text().splitlines(True) if path.exists() else []
+    text = path.read_text(errors='replace') if path.exists() else ''
+    lines = text.splitlines(True)
     kept = [line for line in lines if _step_of(line) <= step]
     if kept != lines:
       temporary = path.with_suffix('.tmp')
       temporary.write_text(''.join(kept))
       temporary.replace(path)
     self._file = path.open('a', buffering=1)
-    self._events = tensorboardX.SummaryWriter(
-      str(workdir / 'events'), purge_step=step + 1
-    )
+    folder = workdir / 'events'
+    folder.mkdir(exist_ok=True)
+    # Not its SummaryWriter, whose thread would keep a full disk to itself.
+    self._events = event_file_writer.EventsWriter(str(folder / 'events'))
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    self._add_event(step + 1, session_log=start)
 
   def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Writes one line: step, then the metrics by name."""
@@ -52,7 +57,8 @@ class MetricWriter:
     values = {name: float(f'{v:.6g}') for name, v in metrics.items()}
     self._file.write(json.dumps({'step': step, **values}) + '\n')
     for name, value in values.items():
-      self._events.add_scalar(name, value, step)
+      self._add_event(step, summary=summary.scalar(name, value))
+    self._events.flush()
 
   def close(self) -> None:
     """Flushes both."""
@@ -61,11 +67,16 @@ class MetricWriter:
     self._file.close()
     self._events.close()
 
+  def _add_event(self, step: int, **event: Any) -> None:
+    self._events.write_event(
+      event_pb2.Event(wall_time=time.time(), step=step, **event)
+    )
+
 
 def _step_of(line: str) -> float:
   try:
-    return json.loads(line)['step']
-  except json.JSONDecodeError:  # cut off by a kill
+    return float(json.loads(line)['step'])
+  except (ValueError, TypeError, KeyError):  # cut off by a kill
     return math.inf
 
 
