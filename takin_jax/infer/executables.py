@@ -26,7 +26,7 @@ import jaxlib
 
 from takin_jax import cache_folder, locks
 
-_KEEP = 16  # files; the oldest go
+_KEEP = 64  # files; the oldest go
 _SUFFIX = '.programs'
 _SECRET, _SECRET_BYTES = 'secret', 32
 _DIGEST = hashlib.sha256

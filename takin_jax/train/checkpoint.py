@@ -228,8 +228,8 @@ def _reason(error: Exception) -> str:
   """What the system says of a file that could not be written."""
   if isinstance(error, OSError) and error.strerror:
     return error.strerror
-  found = re.search(r'OS error \d+: \w+ ([^\]]+)', str(error))
-  return found[1] if found else _first_line(error)
+  found = re.search(r"os_error_code='(\d+)'", str(error))
+  return os.strerror(int(found[1])) if found else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:
