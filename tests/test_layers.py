@@ -12,6 +12,7 @@ PACKAGE = ROOT / 'takin_jax'
 _BASE = {'errors', 'face', 'types', 'shapes', 'config', 'compilation'}
 _MATHS = _BASE | {'ops', 'nn'}
 _NETWORKS = _MATHS | {'models', 'renderer', 'diffusion', 'losses', 'weights'}
+_NETWORKS |= {'audio_to_motion'}
 # Part of the package -> the other parts that it may import.
 ALLOWED = {
   '': set(),
@@ -30,6 +31,7 @@ ALLOWED = {
   'renderer': _MATHS | {'models'},
   'diffusion': _MATHS | {'models'},
   'losses': _MATHS | {'models', 'renderer', 'diffusion'},
+  'audio_to_motion': _MATHS | {'models', 'diffusion'},
   'animation': _NETWORKS,
   'weights': _BASE,
   'convert': _NETWORKS,

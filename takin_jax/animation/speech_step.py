@@ -13,22 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax import audio_to_motion
 from takin_jax.animation import blink, emotion, idle, retarget
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls, InferConfig
-from takin_jax.config import build
-from takin_jax.diffusion import normalization
-from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.face import HEAD_DIM, SAMPLES_PER_FRAME
-from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
-from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
-
-# The last speech state reaches so far behind its window's end.
-_OVERLAP_SAMPLES = 80
 
 
 @struct.dataclass
@@ -101,9 +94,21 @@ def speech_step(
   key = jax.random.wrap_key_data(state.key)
   key = jax.random.fold_in(key, state.chunk_index)
   wave = jnp.concatenate([state.past, sound])
-  x = _generate(config, chunks, params, state, wave, source, controls, key)
-  predicted = normalization.unnormalize(params['stats'], x)
-  predicted = Motion.from_vector(predicted)
+  x = audio_to_motion.generate(
+    config,
+    params,
+    audio_to_motion.encode_window(config.model, params, wave),
+    audio_to_motion.Context(
+      source_kp=source.kp,
+      emotion=controls.emotion[None],
+      has_emotion=controls.has_emotion[None],
+      prefix=state.prefix[None],
+      prefix_mask=state.prefix_mask[None],
+    ),
+    key,
+    chunks.past,
+  )[0, : chunks.chunk]
+  predicted = Motion.from_vector(audio_to_motion.to_motion(params, x))
   shift = emotion.course(
     state.emotion,
     state.chunk_index == 0,
@@ -135,39 +140,3 @@ def speech_step(
     emotion=shift[-1],
   )
   return state, motion
-
-
-def _generate(
-  config: Any,
-  chunks: ChunkConfig,
-  params: Params,
-  state: SpeechState,
-  wave: jax.Array,
-  source: Source,
-  controls: Controls,
-  key: jax.Array,
-) -> jax.Array:
-  """[chunk, M] normalised motion."""
-  wanted = normalization.normalize(params['stats'], controls.emotion)
-  return sample_motion(
-    MotionDenoiser(build(DenoiserConfig, config.model.denoiser)),
-    params['denoiser'],
-    encode_speech(config.model, params, wave),
-    {
-      'emotion': wanted[None],
-      'source_kp': source.kp.reshape(1, -1),
-      'prefix': state.prefix[None],
-      'prefix_mask': state.prefix_mask[None],
-    },
-    ~controls.has_emotion[None],
-    build(DiffusionConfig, config.diffusion),
-    key,
-    chunks.past,
-  )[0, : chunks.chunk]
-
-
-def encode_speech(model: Any, params: Params, wave: jax.Array) -> jax.Array:
-  """Speech states [L + 1, 1, 2 T, E] of [640 T] samples."""
-  hubert = Hubert(build(HubertConfig, model.speech))
-  wave = jnp.pad(wave, (0, _OVERLAP_SAMPLES))
-  return hubert.apply({'params': params['speech']}, wave[None])

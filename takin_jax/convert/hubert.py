@@ -5,18 +5,19 @@ such as facebook/hubert-large-ls960-ft. Out: parameters and their config.
 """
 
 from collections.abc import Mapping
+import dataclasses
 from pathlib import Path
 import re
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from takin_jax import audio_to_motion
 from takin_jax.convert import sources
 from takin_jax.convert.apply import ConvertError, Result, apply
 from takin_jax.convert.hubert_tables import HUBERT as TABLE
-from takin_jax.models.hubert import Hubert, HubertConfig
+from takin_jax.models.hubert import HubertConfig
 
 _SUPPORTED = {
   'hidden_act': 'gelu',
@@ -70,8 +71,9 @@ def convert(cfg: HubertConfig, state: Mapping[str, np.ndarray]) -> Result:
 
 def shapes(cfg: HubertConfig) -> dict[str, Any]:
   """Shapes of the variables of `Hubert`."""
-  wave = jnp.zeros((1, 400))
-  return jax.eval_shape(lambda: dict(Hubert(cfg).init(jax.random.key(0), wave)))
+  model, key = {'speech': dataclasses.asdict(cfg)}, jax.random.key(0)
+  found = jax.eval_shape(lambda: audio_to_motion.init_speech(model, key))
+  return {'params': found['speech']}
 
 
 def read(source: str) -> tuple[HubertConfig, dict[str, np.ndarray]]:

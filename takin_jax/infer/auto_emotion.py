@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from takin_jax.animation import speech_step
+from takin_jax import audio_to_motion
 from takin_jax.errors import InputError
 from takin_jax.face import SAMPLES_PER_FRAME
 from takin_jax.infer.emotion import Known, strengthened
@@ -66,7 +66,7 @@ def _probabilities(
   model: Any, params: dict[str, Any], wave: jax.Array
 ) -> dict[str, jax.Array]:
   heard = emotion_reader.features(
-    speech_step.encode_speech(model, params, wave)
+    audio_to_motion.encode_window(model, params, wave)
   )
   found = emotion_reader.probabilities(params[emotion_reader.GROUP], heard)
   return {name: jnp.squeeze(share) for name, share in found.items()}

@@ -27,15 +27,13 @@ from ml_collections import ConfigDict
 import numpy as np
 import tqdm
 
-from takin_jax import compilation, renderer, weights
+from takin_jax import audio_to_motion, compilation, renderer, weights
 from takin_jax.cli.errors import command
-from takin_jax.config import build
 from takin_jax.data import records
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
 from takin_jax.errors import InputError
-from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train import checkpoint
 from takin_jax.train.init_from import load_groups
 
@@ -135,12 +133,11 @@ def _listener(
   if not cfg.speech:
     return None, facts
   model, params = open_group(cfg.speech, 'speech')
-  hubert = Hubert(build(HubertConfig, model.speech))
-  params = jax.device_put(params['speech'])
+  params = jax.device_put(params)
 
   @jax.jit
   def hear(wave: jax.Array) -> jax.Array:
-    states = hubert.apply({'params': params}, wave)
+    states = audio_to_motion.encode_speech(model, params, wave)
     return jnp.moveaxis(states, 0, 1).astype(jnp.float16)
 
   wave = jnp.zeros((1, recordings.sample_count(2 * cfg.window)))

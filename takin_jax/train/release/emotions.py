@@ -18,15 +18,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from takin_jax import compilation, weights
+from takin_jax import audio_to_motion, compilation, weights
 from takin_jax.cli.errors import command
-from takin_jax.config import build
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.faces.blendshapes import NEUTRAL
 from takin_jax.data.speech import recordings
 from takin_jax.models import emotion_reader
-from takin_jax.models.hubert import Hubert, HubertConfig
 
 _HOP = 38  # frames from window to window
 _BATCH = 8
@@ -51,14 +49,14 @@ class Heard:
     return Heard(*(x[chosen] for x in dataclasses.astuple(self)))
 
 
-def hear(clips: Sequence[MotionClip], model: Any, params: Any) -> Heard:
+def encode_clips(clips: Sequence[MotionClip], model: Any, params: Any) -> Heard:
   """Encodes the speech of the clips, window by window."""
-  hubert = Hubert(build(HubertConfig, model.speech))
   count = recordings.sample_count(2 * emotion_reader.FRAMES)
 
   @jax.jit
   def encode(waves: jax.Array) -> jax.Array:
-    return emotion_reader.features(hubert.apply({'params': params}, waves))
+    states = audio_to_motion.encode_speech(model, params, waves)
+    return emotion_reader.features(states)
 
   waves, emotions, people = [], [], []
   for clip in clips:
@@ -150,7 +148,7 @@ def update(records: str, folder: str, cache: str = '') -> str:
     reader, text = {}, 'No emotions from sound: no clip has speech.'
     if talking:
       reader, text = read_emotions(
-        hear(talking, config.model, params['speech'])
+        encode_clips(talking, config.model, {'speech': params['speech']})
       )
     if reader:
       params[emotion_reader.GROUP] = reader

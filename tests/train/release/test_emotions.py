@@ -87,7 +87,7 @@ def test_the_command_updates_a_weights_folder(folder, capsys):
 
 def test_a_reader_is_stored(folder, monkeypatch):
   heard = made_up(apart=3.0)
-  monkeypatch.setattr(emotions, 'hear', lambda *args: heard)
+  monkeypatch.setattr(emotions, 'encode_clips', lambda *args: heard)
   text = emotions.update(str(folder / 'records'), str(folder / 'weights'))
   assert 'People left out' in text
   reader = weights.load(folder / 'weights')[1][GROUP]
