@@ -21,9 +21,13 @@ from takin_jax.eval import compare, paper
 from takin_jax.eval.judge import LandmarkJudge
 from takin_jax.eval.protocols import (
   audio,
+  background,
   cross_reenactment,
   emotion,
+  own_speech,
   probe,
+  quiet,
+  replay,
   self_reenactment,
 )
 from takin_jax.eval.protocols.candidate import open_candidate
@@ -32,8 +36,12 @@ COMMANDS = {
   'self': self_reenactment,
   'cross': cross_reenactment,
   'audio': audio,
+  'own-speech': own_speech,
   'probe': probe,
   'emotion': emotion,
+  'background': background,
+  'replay': replay,
+  'quiet': quiet,
 }
 
 

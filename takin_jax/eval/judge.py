@@ -15,6 +15,8 @@ from takin_jax.data.faces import Landmarker, geometry
 _POINTS, _SHAPES = 478, 52
 _NOSE, _CHEEKS, _CORNERS = 1, (234, 454), (61, 291)
 _FOREHEAD, _CHIN = 10, 152
+# Both eyes from the left to the right of the picture: corners, iris.
+_EYES = ((33, 133, 468), (362, 263, 473))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,33 @@ class Readings:
     return np.linalg.norm(a - b, axis=-1) / self.face_height
 
   @property
+  def smile(self) -> np.ndarray:
+    """[N] blendshape `mouthSmile` in [0, 1], mean of both sides."""
+    return self._shape('mouthSmileLeft', 'mouthSmileRight')
+
+  @property
+  def jaw(self) -> np.ndarray:
+    """[N] blendshape `jawOpen` in [0, 1]."""
+    return self._shape('jawOpen')
+
+  @property
+  def gaze(self) -> np.ndarray:
+    """[N, 2] irises from the middle of their eye's corners, mean of both.
+
+    In widths of the eye: along the line of the corners (positive: to the right
+    of the picture) and across it (positive: down).
+    """
+    sides = []
+    for left, right, iris in _EYES:
+      a, b, c = (self.landmarks[:, i, :2] for i in (left, right, iris))
+      axis = b - a
+      across = np.stack([-axis[:, 1], axis[:, 0]], -1)
+      offset, square = c - (a + b) / 2, np.square(axis).sum(-1)
+      square = np.where(square > 0, square, np.nan)
+      sides.append([(offset * way).sum(-1) / square for way in (axis, across)])
+    return np.mean(sides, 0).T
+
+  @property
   def yaw(self) -> np.ndarray:
     """[N] how far the nose is right of the middle of the cheeks."""
     x = self.landmarks[..., 0]
@@ -73,6 +102,25 @@ class Readings:
     out = np.full((len(self.landmarks), 3), np.nan)
     out[self.found] = geometry.pose_deg(self.pose_matrix[self.found])
     return out
+
+  @property
+  def curves(self) -> dict[str, np.ndarray]:
+    """[N] each: what must follow the driving frames."""
+    return {
+      'lips': self.lips,
+      'lids': self.lids,
+      'width': self.mouth_width,
+      'smile': self.smile,
+      'gaze': self.gaze[:, 0],
+      'yaw': self.yaw,
+    }
+
+  def _shape(self, *names: str) -> np.ndarray:
+    """[N] mean of some blendshapes; NaN if the judge does not know them."""
+    places = [self.names.index(name) for name in names if name in self.names]
+    if not places:
+      return np.full(len(self.landmarks), np.nan)
+    return np.where(self.found, self.blendshapes[:, places].mean(-1), np.nan)
 
   @property
   def face_height(self) -> np.ndarray:

@@ -44,8 +44,28 @@ COLUMNS = {
   'lids_gain': ('gain', 3),
   'width_r': ('mouth width r', 3),
   'width_gain': ('gain', 3),
+  'smile_r': ('smile r', 3),
+  'smile_gain': ('gain', 3),
+  'gaze_r': ('gaze r', 3),
+  'gaze_gain': ('gain', 3),
   'yaw_r': ('yaw r', 3),
   'yaw_gain': ('gain', 3),
+  'r': ('r', 3),
+  'gain': ('gain', 3),
+  'peak_r': ('best r', 3),
+  'lag': ('lag, frames', 1),
+  'spread': ('spread / real', 3),
+  'background_lips': ('lips / own ↑', 3),
+  'background_lids': ('lids / own ↑', 3),
+  'background_csim': ('CSIM - own ↑', 3),
+  'own_lips': ('own opening', 4),
+  'inside_sharpness': ('inside / real ↑', 3),
+  'still_moved': ('still pixels that move ↓', 4),
+  'blinks': ('blinks', 0),
+  'blink_depth': ('closing ↑', 3),
+  'blink_depth_real': ('real', 3),
+  'lashes': ('lashes', 3),
+  'lashes_real': ('real', 3),
   'found': ('faces found', 3),
   'lips_peak_r': ('r at the peak', 3),
   'probe_r': ('probe r', 3),
@@ -58,7 +78,6 @@ COLUMNS = {
   'open_speech': ('lips apart: speech', 4),
   'open_silence': ('silence', 4),
 }
-_CELL_PX = 160
 _HEADER_PX = 18
 
 Value = float | int | str | None
@@ -96,6 +115,7 @@ class Report:
     sheet: [H, W, 3] uint8 RGB contact sheet.
     not_measured: name of a figure -> why it is missing.
     details: figures that are too many for a table.
+    pictures: more contact sheets, by name of their file.
   """
 
   command: str
@@ -104,6 +124,7 @@ class Report:
   sheet: np.ndarray
   not_measured: dict[str, str] = dataclasses.field(default_factory=dict)
   details: dict[str, Any] = dataclasses.field(default_factory=dict)
+  pictures: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
   def markdown(self) -> str:
     """The tables as Markdown."""
@@ -119,7 +140,7 @@ class Report:
     return '\n\n'.join([*parts, f'Made with: {settings}']) + '\n'
 
   def write(self, folder: str | Path) -> None:
-    """Writes the three files into an existing folder."""
+    """Writes report.json, report.md and the sheets into an existing folder."""
     folder = Path(folder)
     data = {
       'command': self.command,
@@ -131,7 +152,8 @@ class Report:
     text = json.dumps(plain(data), indent=2, ensure_ascii=False)
     (folder / 'report.json').write_text(text + '\n', encoding='utf-8')
     (folder / 'report.md').write_text(self.markdown(), encoding='utf-8')
-    cv2.imwrite(str(folder / 'sheet.png'), self.sheet[..., ::-1])
+    for name, image in {'sheet': self.sheet, **self.pictures}.items():
+      cv2.imwrite(str(folder / f'{name}.png'), image[..., ::-1])
 
 
 def plain(value: Any) -> Any:
@@ -148,28 +170,31 @@ def plain(value: Any) -> Any:
 
 
 def sheet(
-  rows: Sequence[Sequence[np.ndarray]], headings: Sequence[str]
+  rows: Sequence[Sequence[np.ndarray]],
+  headings: Sequence[str],
+  cell_px: int = 160,
 ) -> np.ndarray:
   """A contact sheet.
 
   Args:
     rows: of square uint8 pictures of any size; rows may be of any length.
     headings: of the columns.
+    cell_px: side of the pictures on the sheet.
 
   Returns:
     [H, W, 3] uint8.
   """
-  width = _CELL_PX * max(len(headings), *(len(row) for row in rows))
+  width = cell_px * max(len(headings), *(len(row) for row in rows))
   header = np.full((_HEADER_PX, width, 3), 255, np.uint8)
   for i, text in enumerate(headings):
-    place = (i * _CELL_PX + 3, _HEADER_PX - 5)
+    place = (i * cell_px + 3, _HEADER_PX - 5)
     cv2.putText(header, text, place, cv2.FONT_HERSHEY_PLAIN, 0.9, (0, 0, 0))
   lines = [header]
   for row in rows:
-    line = np.full((_CELL_PX, width, 3), 255, np.uint8)
+    line = np.full((cell_px, width, 3), 255, np.uint8)
     for i, image in enumerate(row):
-      line[:, i * _CELL_PX : (i + 1) * _CELL_PX] = cv2.resize(
-        image, (_CELL_PX, _CELL_PX), interpolation=cv2.INTER_AREA
+      line[:, i * cell_px : (i + 1) * cell_px] = cv2.resize(
+        image, (cell_px, cell_px), interpolation=cv2.INTER_AREA
       )
     lines.append(line)
   return np.concatenate(lines)

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 from typing import Any
 
+import cv2
 import jax
 from ml_collections import ConfigDict
 import numpy as np
@@ -113,6 +114,36 @@ def speak(
         number += 1
 
   yield from output.fetch(started())
+
+
+def drive(
+  engine: Engine, portrait: np.ndarray, driving: np.ndarray, controls: Controls
+) -> np.ndarray:
+  """Moves a portrait by the changes since the first driving frame.
+
+  Args:
+    engine: compiled for video.
+    portrait: [H, H, 3] uint8.
+    driving: [T, H, H, 3] uint8.
+    controls: scales and limits.
+
+  Returns:
+    [T, H, H, 3] uint8; larger frames are reduced to the portrait's size.
+  """
+  controls = jax.tree.map(np.float32, controls)
+  source = engine.source(portrait)
+  first = engine.motion(driving[0])
+  started = (
+    engine.reenact(source, first, image, controls) for image in driving
+  )
+  size = portrait.shape[:2]
+  return np.stack([_fit(frame, size) for frame in output.fetch(started)])
+
+
+def _fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  if frame.shape[:2] == size:
+    return frame
+  return cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA)
 
 
 def frame_count(sound: np.ndarray) -> int:

@@ -112,6 +112,17 @@ def liveliest(clips: Sequence[Clip], count: int) -> list[Clip]:
   return sorted(clips, key=rank)[:count]
 
 
+def people_first(clips: Sequence[Clip]) -> list[Clip]:
+  """One clip of everybody, then the second of everybody, and so on."""
+  seen: dict[str, int] = {}
+  turns = []
+  for clip in clips:
+    turns.append(seen.get(clip.geo.person, 0))
+    seen[clip.geo.person] = turns[-1] + 1
+  order = sorted(range(len(turns)), key=turns.__getitem__)
+  return [clips[i] for i in order]
+
+
 def load_portraits(
   folder: str, count: int, size_px: int, names: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:

@@ -7,7 +7,6 @@ the portrait.
 import argparse
 import dataclasses
 
-import jax
 import numpy as np
 import tqdm
 
@@ -15,10 +14,8 @@ from takin_jax.eval.cache import Arrays, Cache, digest
 from takin_jax.eval.judge import Judge, Readings, join, pack, unpack
 from takin_jax.eval.metrics import face_metrics, figures, nets
 from takin_jax.eval.protocols import clips as clips_lib
-from takin_jax.eval.protocols.candidate import Candidate
+from takin_jax.eval.protocols.candidate import Candidate, drive
 from takin_jax.eval.report import Report, Row, Table, sheet
-from takin_jax.infer import output
-from takin_jax.infer.engine import Engine
 
 HELP = "clips drive other people's portraits"
 _SHOWN = (0.25, 0.5, 0.75)
@@ -75,7 +72,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
     for name, portrait in portraits.items():
 
       def make(driving=driving, portrait=portrait) -> Arrays:
-        made = reenact(engine, portrait, driving, candidate.controls)
+        made = drive(engine, portrait, driving, candidate.controls)
         return _look(portrait, driving, made, judge, seen_by)
 
       found = cache(f'{clip.key}-{name}-{digest(portrait)}', make)
@@ -93,19 +90,6 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
     ),
     not_measured=seen_by.missing,
   )
-
-
-def reenact(
-  engine: Engine, portrait: np.ndarray, driving: np.ndarray, controls
-) -> np.ndarray:
-  """Moves a portrait like a clip: [T, H, W, 3] uint8."""
-  controls = jax.tree.map(np.float32, controls)
-  source = engine.source(portrait)
-  first = engine.motion(driving[0])
-  started = (
-    engine.reenact(source, first, image, controls) for image in driving
-  )
-  return np.stack(list(output.fetch(started)))
 
 
 def _look(
@@ -143,8 +127,9 @@ def _moves(
   want: Readings, got: Readings, clip: np.ndarray | None = None
 ) -> Row:
   out = {}
-  for name in ('lips', 'lids', 'yaw'):
-    found = figures.follow(getattr(want, name), getattr(got, name), clip)
+  made = got.curves
+  for name, curve in want.curves.items():
+    found = figures.follow(curve, made[name], clip)
     out |= {f'{name}_{key}': value for key, value in found.items()}
   return out | {'found': float(got.found.mean())}
 

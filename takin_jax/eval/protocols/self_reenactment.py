@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
     sheet=sheet([part['sheet'] for part in found], ['source', *one, *one]),
     not_measured=seen_by.missing,
     details={
-      **{way: _curves(_seen(found, 'moves', way)) for way in ROWS},
+      **{way: _seen(found, 'moves', way).curves for way in ROWS},
       'clip': clip_of,
       'frame': _all(found, 'moves/frame'),
     },
@@ -154,8 +154,8 @@ def moves(
 ) -> Row:
   """How lips, lids, mouth corners and head follow the driving frames."""
   want, got = (_seen(found, 'moves', w) for w in ('truth', way))
-  out, made = {}, _curves(got)
-  for name, curve in _curves(want).items():
+  out, made = {}, got.curves
+  for name, curve in want.curves.items():
     pair = figures.follow(curve[keep], made[name][keep], clip_of[keep])
     out |= {f'{name}_{key}': value for key, value in pair.items()}
   return out | {'found': float(got.found[keep].mean())}
@@ -178,12 +178,3 @@ def steadiness(found: list[Arrays], way: str) -> Row:
       changes.append(np.concatenate([wide - shut for wide, shut in halves]))
     out[f'leak_{what}'] = face_metrics.leakage(*changes)
   return out
-
-
-def _curves(seen: Readings) -> Arrays:
-  return {
-    'lips': seen.lips,
-    'lids': seen.lids,
-    'width': seen.mouth_width,
-    'yaw': seen.yaw,
-  }
