@@ -17,7 +17,7 @@ from takin_jax.cli.errors import command
 from takin_jax.data.faces import landmarker
 from takin_jax.data.faces.landmarks import MODEL_ENV
 from takin_jax.errors import InputError
-from takin_jax.eval import compare, paper
+from takin_jax.eval import card, compare, paper
 from takin_jax.eval.judge import LandmarkJudge
 from takin_jax.eval.protocols import (
   audio,
@@ -57,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument('--weights', default='nano', metavar='NAME|DIR')
     _add_shared(sub, required=True, records=name != 'emotion')
     module.add_arguments(sub)
+  sub = commands.add_parser('card', help=card.HELP, description=card.__doc__)
+  sub.add_argument('--weights', default='nano', metavar='NAME|DIR')
+  _add_shared(sub, required=True, records=True)
+  card.add_arguments(sub)
   sub = commands.add_parser(
     'compare', help=compare.HELP, description=compare.__doc__
   )
@@ -86,7 +90,8 @@ def _add_shared(
 def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
-  print(_compared(args) if args.command == 'compare' else _measured(args))
+  own = {'compare': _compared, 'card': _carded}
+  print(own.get(args.command, _measured)(args))
   return 0
 
 
@@ -105,6 +110,22 @@ def _measured(args: argparse.Namespace) -> str:
     report = COMMANDS[args.command].run(args, candidate, judge)
   report.write(args.out)
   return report.markdown()
+
+
+def _carded(args: argparse.Namespace) -> str:
+  """Runs every part of the card, and returns it as Markdown."""
+  failed, parser = {}, _parser()
+  lines = {name: card.commands(args, name) for name in card.names(args)}
+  for name, parts in lines.items():
+    for part, line in parts.items():
+      print(f'takin_jax.eval: {name}: {part}', file=sys.stderr)
+      try:
+        _measured(parser.parse_args(line))
+      except InputError as error:  # some weights cannot do everything
+        failed[f'{name}/{part}'] = str(error)
+  if len(failed) == sum(map(len, lines.values())):
+    raise InputError(next(iter(failed.values())))
+  return card.write(args, failed)
 
 
 def _compared(args: argparse.Namespace) -> str:

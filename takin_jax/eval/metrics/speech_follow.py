@@ -36,17 +36,17 @@ def follow(
   Returns:
     `r` and `gain` (slope) at lag 0; `peak_r`, the correlation at the constant
     lag of all these clips where it is highest, and that `lag` in frames
-    (positive: late); `spread`: standard deviation over the real one.
+    (positive: late); `std` and `std_real`: standard deviations within clips.
   """
   by_lag = [_joined(want, got, lag) for lag in range(-REACH, REACH + 1)]
   rs = np.array([figures.follow(*x)['r'] for x in by_lag])
   lag = figures.peak_lag(rs)
   pair = by_lag[REACH]
-  spreads = (_spread(part, pair[2]) for part in (pair[1], pair[0]))
   return figures.follow(*pair) | {
     'peak_r': float('nan') if lag is None else float(rs[lag + REACH]),
     'lag': float('nan') if lag is None else lag,
-    'spread': float(figures.ratio(*spreads)),
+    'std': _spread(pair[1], pair[2]),
+    'std_real': _spread(pair[0], pair[2]),
   }
 
 
@@ -64,9 +64,9 @@ def _joined(
   return a, b, clip
 
 
-def _spread(curve: np.ndarray, clip: np.ndarray) -> np.ndarray:
+def _spread(curve: np.ndarray, clip: np.ndarray) -> float:
   """Standard deviation within clips of what is known."""
   known = np.isfinite(curve)
   if not known.any():
-    return np.array(np.nan)
-  return figures.within_clip(curve[known], clip[known]).std()
+    return float('nan')
+  return float(figures.within_clip(curve[known], clip[known]).std())

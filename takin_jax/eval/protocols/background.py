@@ -10,6 +10,7 @@ import argparse
 import numpy as np
 import tqdm
 
+from takin_jax.errors import InputError
 from takin_jax.eval.cache import Arrays, Cache, digest
 from takin_jax.eval.judge import Judge, pack, unpack
 from takin_jax.eval.metrics import backdrops, figures, nets, segment
@@ -17,7 +18,6 @@ from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, drive
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.infer.engine import Engine
-from takin_jax.infer.errors import InputError
 
 HELP = 'portraits before flat colours and textures'
 OWN = 'own background'

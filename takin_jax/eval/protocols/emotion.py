@@ -1,7 +1,8 @@
 """`emotion`: does a named emotion show in the right blendshapes?
 
 Portraits say one sentence with every emotion. MediaPipe's blendshapes of the
-output, averaged over the frames, are compared with those of the neutral one.
+output, averaged over the frames, are compared with those of the neutral one,
+and so is the likeness to the portrait: an emotion must not make somebody else.
 The contact sheet shows the emotions side by side, at some moments.
 """
 
@@ -16,13 +17,15 @@ from takin_jax.data import media
 from takin_jax.data.faces import crop_image, find_crop
 from takin_jax.data.faces.blendshapes import NEUTRAL, SIGNS, both_sides
 from takin_jax.errors import InputError
+from takin_jax.eval.cache import Arrays, Cache, digest
 from takin_jax.eval.judge import Judge, Readings
-from takin_jax.eval.metrics import confusion, figures
+from takin_jax.eval.metrics import confusion, figures, nets
 from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, speak
 from takin_jax.eval.report import Report, Row, Table, sheet
 from takin_jax.face import SAMPLE_RATE_HZ
 from takin_jax.infer.animate import DEFAULT_SPEECH
+from takin_jax.infer.engine import Engine
 
 HELP = 'named emotions on portraits'
 _ASKED = ('happy', 'sad', 'angry', 'surprised', 'disgusted', 'fear')
@@ -44,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   add('--every', type=int, default=3, help='looks at each so-manieth frame')
   add('--moments', type=int, default=1, help='rows of a portrait in the sheet')
   add('--seeds', type=int, default=1, help='takes of every portrait')
+  nets.add_arguments(parser, inception=False)
 
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
@@ -61,24 +65,32 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   sound = media.read_audio(args.speech)[: int(args.seconds * SAMPLE_RATE_HZ)]
   rest = candidate.emotion(NEUTRAL if NEUTRAL in known else None)
   vectors = {NEUTRAL: rest} | {n: candidate.emotion(n) for n in emotions}
+  seen_by = nets.open_nets(args)
+  settings = {
+    key: getattr(args, key)
+    for key in ('weights', 'speech', 'seconds', 'every', 'moments', 'seeds')
+  } | seen_by.settings
+  cache = Cache(
+    args.out, command='emotion', digest=candidate.digest, settings=settings
+  )
   shapes: dict[str, dict[str, Row]] = {}
+  likeness: dict[str, dict[str, float]] = {}
   pictures = []
   total = len(portraits) * len(vectors)
   bar = tqdm.tqdm(total=total, unit='take', disable=None)
   for portrait, image in portraits.items():
-    source, column = engine.source(image), [[image] * args.moments]
-    shapes[portrait] = {}
+    column = [[image] * args.moments]
+    shapes[portrait], likeness[portrait] = {}, {}
+    stage = _Stage(args, candidate, engine, judge, seen_by, image, sound)
     for name, vector in vectors.items():
-      made = [
-        frame
-        for seed in range(args.seeds)
-        for frame in speak(
-          engine, source, sound, candidate.controls, vector, seed, args.every
-        )
-      ]
-      shapes[portrait][name] = mean_shapes(judge(made))
-      places = np.linspace(0, len(made), args.moments + 2)[1:-1]
-      column.append([made[int(place)] for place in places])
+      key = f'{portrait}-{name}-{digest(image, sound)}'
+      found = cache(key, lambda v=vector, on=stage: on.make(v))
+      shapes[portrait][name] = dict(
+        zip(found['names'].tolist(), found['shapes'].tolist(), strict=True)
+      )
+      if 'csim' in found:
+        likeness[portrait][name] = figures.mean(found['csim'])
+      column.append(found['pictures'])
       bar.update()
     pictures += zip(*column, strict=True)
   bar.close()
@@ -88,22 +100,60 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   }
   return Report(
     command='emotion',
-    settings={
-      'weights': args.weights,
-      'portraits': list(portraits),
-      'speech': args.speech,
-      'seconds': args.seconds,
-      'margin': args.margin,
-      'seeds': args.seeds,
-    },
-    tables=_tables(changes, emotions, args.margin),
+    settings=settings | {'margin': args.margin, 'portraits': list(portraits)},
+    tables=_tables(changes, likeness, emotions, args.margin),
     sheet=sheet(pictures, ['portrait', *vectors]),
-    not_measured={name: 'these weights do not know it' for name in absent},
+    not_measured=seen_by.missing
+    | {name: 'these weights do not know it' for name in absent},
     details={
       'minus neutral': changes,
       'neutral': {portrait: seen[NEUTRAL] for portrait, seen in shapes.items()},
     },
   )
+
+
+class _Stage:
+  """One portrait that says the sentence."""
+
+  def __init__(
+    self,
+    args: argparse.Namespace,
+    candidate: Candidate,
+    engine: Engine,
+    judge: Judge,
+    seen_by: nets.Nets,
+    portrait: np.ndarray,
+    sound: np.ndarray,
+  ):
+    self._args, self._candidate, self._engine = args, candidate, engine
+    self._judge, self._nets = judge, seen_by
+    self._portrait, self._sound = portrait, sound
+
+  def make(self, vector: np.ndarray | None) -> Arrays:
+    """Blendshapes, likeness and pictures of all takes with an emotion."""
+    args, engine = self._args, self._engine
+    source = engine.source(self._portrait)
+    controls = self._candidate.controls
+    made = [
+      frame
+      for seed in range(args.seeds)
+      for frame in speak(
+        engine, source, self._sound, controls, vector, seed, args.every
+      )
+    ]
+    seen = self._judge(made)
+    shapes = mean_shapes(seen)
+    places = np.linspace(0, len(made), args.moments + 2)[1:-1]
+    out = {
+      'names': np.array(list(shapes), str),
+      'shapes': np.array(list(shapes.values()), float),
+      'pictures': np.stack([made[int(place)] for place in places]),
+    }
+    if self._nets.face is not None:
+      rest = self._judge([self._portrait])
+      own = self._nets.face(self._portrait[None], rest.landmarks)[0]
+      out['csim'] = self._nets.face(made, seen.landmarks) @ own
+    return out
 
 
 def _portraits(args: argparse.Namespace, size_px: int) -> dict[str, np.ndarray]:
@@ -141,6 +191,7 @@ def _name(emotion: str) -> str:
 
 def _tables(
   changes: Mapping[str, Mapping[str, Mapping[str, float]]],
+  likeness: Mapping[str, Mapping[str, float]],
   emotions: list[str],
   margin: float,
 ) -> dict[str, Table]:
@@ -151,7 +202,13 @@ def _tables(
       sign: figures.mean([change.get(sign, np.nan) for change in seen])
       for sign in _SHOWN
     }
-    return means | {'shows': f'{passed} of {len(portraits)}'}
+    row = means | {'shows': f'{passed} of {len(portraits)}'}
+    known = [likeness[portrait] for portrait in portraits]
+    if all(known):
+      row['csim'] = figures.mean([part[name] for part in known])
+      losses = [part[NEUTRAL] - part[name] for part in known]
+      row['csim_loss'] = float(np.nanmax(losses))
+    return row
 
   everyone = list(changes)
   told = sum(
@@ -163,19 +220,25 @@ def _tables(
     for name in map(_name, emotions)
     if name in SIGNS
   )
+  rows = {name: row(name, everyone) for name in emotions}
   return {
     'summary': Table(
       f'{told} of {len(emotions)} emotions show on all of '
       f'{len(everyone)} portraits',
-      {name: row(name, everyone) for name in emotions},
+      rows,
       f'Blendshapes by MediaPipe minus those of the neutral output. An emotion '
-      f'shows if one of its signs rises by {margin} or more ({signs}).',
+      f'shows if one of its signs rises by {margin} or more ({signs}). CSIM: '
+      'to the portrait; worst loss: that of the neutral output minus it, on '
+      'the portrait where it is largest.',
+    ),
+    'overall': Table(
+      'All emotions and portraits',
+      {'all emotions': _overall(changes, emotions, rows, told, margin)},
+      'Told: emotions that show on all portraits; nearest: share of outputs '
+      'whose nearest pattern is the one that was asked for.',
     ),
     'confusion': confusion.table(
-      changes,
-      emotions,
-      {name: SIGNS[name] for name in map(_name, emotions) if name in SIGNS},
-      margin,
+      changes, emotions, _patterns(emotions), margin
     ),
     'portraits': Table(
       'Portrait by portrait',
@@ -186,3 +249,26 @@ def _tables(
       },
     ),
   }
+
+
+def _patterns(emotions: list[str]) -> dict[str, tuple[str, ...]]:
+  """The signs of those emotions that have any."""
+  return {name: SIGNS[name] for name in map(_name, emotions) if name in SIGNS}
+
+
+def _overall(
+  changes: Mapping[str, Mapping[str, Mapping[str, float]]],
+  emotions: list[str],
+  rows: Mapping[str, Row],
+  told: int,
+  margin: float,
+) -> Row:
+  """One row for everything."""
+  right = [
+    confusion.nearest(part[name], _patterns(emotions), margin) == _name(name)
+    for part in changes.values()
+    for name in emotions
+  ]
+  out = {'told': told, 'asked': len(emotions), 'nearest': float(np.mean(right))}
+  losses = [row['csim_loss'] for row in rows.values() if 'csim_loss' in row]
+  return out | ({'csim_loss': float(np.nanmax(losses))} if losses else {})

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import tqdm
 
+from takin_jax.errors import InputError
 from takin_jax.eval.cache import Arrays, Cache
 from takin_jax.eval.judge import Judge, pack, unpack
 from takin_jax.eval.metrics import figures
@@ -19,9 +20,8 @@ from takin_jax.eval.metrics.speech_follow import CURVES, curves, follow
 from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, speak
 from takin_jax.eval.report import Report, Row, Table, sheet
+from takin_jax.face import FRAME_RATE_HZ, SAMPLES_PER_FRAME
 from takin_jax.infer.engine import Engine
-from takin_jax.infer.errors import InputError
-from takin_jax.types import FRAME_RATE_HZ, SAMPLES_PER_FRAME
 
 HELP = 'people say their own sentence from their first frame'
 _SHOWN = (0.2, 0.4, 0.6, 0.8)
@@ -136,32 +136,34 @@ def speaker_rows(takes: Sequence[Arrays]) -> dict[str, Row]:
   }
 
 
+def summary_row(rows: Sequence[Row]) -> Row:
+  """Means over speakers; `spread`: mean deviation over the real mean."""
+  row = {key: figures.mean([part[key] for part in rows]) for key in rows[0]}
+  spread = figures.ratio(row.pop('std'), row.pop('std_real'))
+  return row | {'spread': float(spread)}
+
+
 def _tables(found: dict[str, list[Arrays]]) -> dict[str, Table]:
   people = {name: speaker_rows(takes) for name, takes in found.items()}
-  first = next(iter(people.values()))['lips']
   takes = sum(map(len, found.values()))
   return {
     'summary': Table(
       f'{len(people)} speakers, {takes} takes: means over speakers',
       {
-        curve: {
-          key: figures.mean([rows[curve][key] for rows in people.values()])
-          for key in first
-        }
+        curve: summary_row([rows[curve] for rows in people.values()])
         for curve in CURVES
       },
       'r and gain (slope) against the real clip at lag 0, within clips; best '
       "r: at the speaker's best constant lag (positive: late), which flatters "
-      'curves without relation; spread: standard deviation over '
-      'the real one. Lips and mouth width by landmarks, jaw and smile by '
+      'curves without relation; spread: mean standard deviation over the mean '
+      'real one. Lips and mouth width by landmarks, jaw and smile by '
       'blendshapes, angles in degrees.',
     ),
-    'speakers': Table(
-      'Lips, speaker by speaker',
-      {name: rows['lips'] for name, rows in people.items()},
-    ),
-    'heads': Table(
-      'Yaw, speaker by speaker',
-      {name: rows['yaw'] for name, rows in people.items()},
-    ),
+    **{
+      curve: Table(
+        f'{curve}, speaker by speaker',
+        {name: rows[curve] for name, rows in people.items()},
+      )
+      for curve in CURVES
+    },
   }

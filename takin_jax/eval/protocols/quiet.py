@@ -120,6 +120,10 @@ def _row(parts: list[Arrays], way: str) -> Row:
 
 def _tables(found: dict[str, Arrays]) -> dict[str, Table]:
   parts = list(found.values())
+  rows = {label: _row(parts, way) for way, label in ROWS.items()}
+  made, copy = (rows[ROWS[way]] for way in ('made', 'copy'))
+  if 'lpips' in made:
+    made['over_copy'] = float(figures.ratio(made['lpips'], copy['lpips']))
   clips = {
     f'{name}, {ROWS[way]}': _row([part], way)
     for name, part in found.items()
@@ -128,7 +132,7 @@ def _tables(found: dict[str, Arrays]) -> dict[str, Table]:
   return {
     'summary': Table(
       f'{len(found)} quiet spans',
-      {label: _row(parts, way) for way, label in ROWS.items()},
+      rows,
       'Against the real frames; in the last row against the source, of which '
       'nothing may change. Still pixels: see `replay`.',
     ),

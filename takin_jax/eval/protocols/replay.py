@@ -18,7 +18,7 @@ from takin_jax.eval.metrics import eyes, figures, mouth, stillness
 from takin_jax.eval.protocols import clips as clips_lib
 from takin_jax.eval.protocols.candidate import Candidate, drive
 from takin_jax.eval.report import Report, Row, Table, sheet
-from takin_jax.types import FRAME_RATE_HZ
+from takin_jax.face import FRAME_RATE_HZ
 
 HELP = 'clips drive their own first frame'
 _MOUTH, _EYES = 3 / 8, 7 / 16  # sides of the close-ups
@@ -164,6 +164,7 @@ def _blinks(
     'blinks': sum(map(len, frames)),
     'blink_depth': depths[0],
     'blink_depth_real': depths[1],
+    'blink_ratio': float(figures.ratio(*depths)),
     'lashes': lashes[0],
     'lashes_real': lashes[1],
   }

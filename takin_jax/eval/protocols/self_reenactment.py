@@ -29,6 +29,7 @@ _PICTURE = ('lpips', 'lpips_mouth', 'psnr', 'ssim', 'l1')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Options of this subcommand."""
   add = parser.add_argument
+  add('--count', type=int, metavar='N', help='of clips, people first')
   add('--frames', type=int, default=8, help='per clip, evenly spaced')
   add('--run', type=int, default=25, help='consecutive frames, for jitter')
   nets.add_arguments(parser)
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   clips = clips_lib.load(
     args.records, candidate.size_px, args.split, args.clips
   )
+  if args.count and not args.clips:
+    clips = clips_lib.people_first(clips)[: args.count]
   reenact, seen_by = reenactor(candidate), nets.open_nets(args)
   settings = {'weights': args.weights, 'frames': args.frames, 'run': args.run}
   settings |= seen_by.settings
