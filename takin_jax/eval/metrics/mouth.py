@@ -35,7 +35,7 @@ def inside_sharpness(images: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     inside = np.zeros(grey.shape, np.uint8)
     outline = landmarks[i, list(INNER_LIPS), :2] * len(grey)
     cv2.fillPoly(inside, [outline.astype(np.int32)], 1)
-    if inside.mean() > _LEAST:
+    if cv2.contourArea(outline.astype(np.float32)) > _LEAST * grey.size:
       out[i] = cv2.Laplacian(grey, cv2.CV_32F)[inside > 0].var()
   return out
 
