@@ -159,6 +159,12 @@ def _share(value: float, own: float) -> float:
   return float(np.nan_to_num(value / own)) if own > 0 else float('nan')
 
 
+def _least(values: np.ndarray) -> float:
+  """The least of what is known; NaN if nothing is."""
+  known = values[np.isfinite(values)]
+  return float(known.min()) if len(known) else float('nan')
+
+
 def _tables(found: dict[str, Arrays]) -> dict[str, Table]:
   people = {name: face_row(part) for name, part in found.items()}
   figures_ = [k for k in next(iter(people.values())) if k != 'behind']
@@ -182,7 +188,7 @@ def _tables(found: dict[str, Arrays]) -> dict[str, Table]:
     'summary': Table(
       f'{len(found)} faces before {len(by_color)} backgrounds',
       {
-        WORST: over(people, np.nanmin),
+        WORST: over(people, _least),
         'mean over faces, least over backgrounds': over(people, figures.mean),
       },
       'Lips: opening at the widest driving frame, over that before the own '

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from takin_jax.errors import InputError
+from takin_jax.eval import judge
 from takin_jax.eval.metrics import nets
 from takin_jax.eval.protocols import (
   audio,
   candidate,
   clips,
   emotion,
+  own_speech,
   probe,
   takes,
 )
@@ -167,3 +169,68 @@ def test_blendshapes_of_both_sides_are_averaged():
   assert not emotion.shows('happy', change, 0.31)
   assert emotion.shows('surprised:2', change, 0.05)
   assert not emotion.shows('angry', change, 0.05)
+
+
+def test_own_speech(tiny_candidate, records, tmp_path):
+  args = options(
+    own_speech,
+    *('--seeds', 2, '--seconds', 0.4),
+    records=records,
+    out=tmp_path,
+  )
+  report = own_speech.run(args, tiny_candidate, fake_judge.judge)
+  assert report.settings['clips'] == ['b', 'c']  # d says nothing
+  rows = report.tables['summary'].rows
+  assert list(rows) == list(own_speech.CURVES)
+  assert list(report.tables['lips'].rows) == ['bob', 'cat']
+  assert np.isfinite([rows['lips']['r'], rows['lips']['spread']]).all()
+  resumed = own_speech.run(args, tiny_candidate, None)  # nobody looks again
+  assert resumed.markdown() == report.markdown()
+  args.clips = ['d']
+  with pytest.raises(InputError, match='speech'):
+    own_speech.run(args, tiny_candidate, fake_judge.judge)
+
+
+def test_own_speech_is_held_against_the_same_moments():
+  lips = 0.1 * np.random.default_rng(0).uniform(size=30)
+  take = judge.pack(fake_judge.readings(lips), 'real/')
+  take |= judge.pack(fake_judge.readings(0.5 * lips), 'made/')
+  rows = own_speech.speaker_rows([take, take])
+  assert rows['lips']['r'] == pytest.approx(1)
+  assert rows['lips']['gain'] == pytest.approx(0.5)
+  assert rows['lips']['lag'] == 0
+  other = dict(rows['lips'], std=3 * rows['lips']['std_real'])
+  spread = own_speech.summary_row([rows['lips'], other])['spread']
+  assert spread == pytest.approx(1.75)
+
+
+def test_emotions_must_not_make_somebody_else(
+  tiny_candidate, portraits, tmp_path, monkeypatch
+):
+  class Face:
+    """The more frames were judged, the less alike."""
+
+    calls = 0
+
+    def __call__(self, images, landmarks):
+      Face.calls += 1
+      angle = 0.1 * (Face.calls // 2)  # output, portrait, output, ...
+      return np.tile([np.cos(angle), np.sin(angle)], (len(images), 1))
+
+  monkeypatch.setattr(
+    emotion.nets, 'open_nets', lambda args: nets.Nets({}, face=Face())
+  )
+  args = options(
+    emotion,
+    *('--portraits', portraits, '--count', 1, '--seconds', 0.4),
+    *('--emotions', 'happy'),
+    out=tmp_path,
+  )
+  report = emotion.run(args, tiny_candidate, fake_judge.judge)
+  row = report.tables['summary'].rows['happy']
+  assert row['csim'] < 1 and np.isfinite(row['csim_loss'])
+  overall = report.tables['overall'].rows['all emotions']
+  assert overall['csim_loss'] == row['csim_loss']
+  assert overall['told'] == 0 and overall['asked'] == 1
+  resumed = emotion.run(args, tiny_candidate, None)  # nobody looks again
+  assert resumed.markdown() == report.markdown()
