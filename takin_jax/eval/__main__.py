@@ -3,7 +3,8 @@
 Every subcommand writes report.json, report.md and sheet.png into DIR and
 prints the tables. MediaPipe (extra `data`) judges the frames that were made.
 `card` runs them all and holds the figures against the goals; `compare DIR...`
-prints those of reports, training runs or weights side by side. What was measured stays in DIR/cache: a run that was stopped goes on.
+prints those of reports, training runs or weights side by side. What was
+measured stays in DIR/cache: a run that was stopped goes on.
 """
 
 import argparse

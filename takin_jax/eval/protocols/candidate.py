@@ -130,8 +130,8 @@ def drive(
   Returns:
     [T, H, H, 3] uint8; larger frames are reduced to the portrait's size.
   """
-  controls = jax.tree.map(np.float32, controls)
   source = engine.source(portrait)
+  controls = controls.as_arrays(3 * source.kp.shape[-2])
   first = engine.motion(driving[0])
   started = (
     engine.reenact(source, first, image, controls) for image in driving
