@@ -56,6 +56,11 @@ _LOOKS = (
   _Look(cascade=_PROFILE),
   _Look(cascade=_PROFILE, mirror=True),
 )
+TILE_PX = 1200
+_SMALL = _Look(longest_px=TILE_PX)
+# Weights of false windows reach 56.4 in pictures that are upside down; true
+# faces have 57.0 (median of 57 portraits).
+_SURE, _CLEAR, _CLEARER = 56.5, 56.0, 0.8
 _SCALE_STEP = 1.1
 _MIN_NEIGHBOURS = 3
 _MIN_PX = 24
@@ -76,10 +81,49 @@ def detect_boxes(image: np.ndarray) -> np.ndarray:
   for look in _LOOKS:
     squares = _distinct(list(_search(gray, look)))
     if squares:
-      x, y, side, _ = np.array(squares, np.float32).T
-      edges = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-      return np.stack(edges, -1)
-  return np.zeros((0, 4), np.float32)
+      return _boxes(squares)
+  return _boxes([])
+
+
+def detect_small(image: np.ndarray) -> np.ndarray:
+  """As `detect_boxes`, in a part of a large picture: clear, small faces."""
+  gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+  squares = [s for s in _search(gray, _SMALL) if s[3] >= _CLEAR]
+  return _boxes(_distinct(squares))
+
+
+def quarter_turns(image: np.ndarray) -> int:
+  """How often a picture must be turned to the left for its face to be upright.
+
+  Args:
+    image: [H, W, 3] uint8 RGB.
+
+  Returns:
+    0 to 3; 0 too where no turn shows a clear face.
+  """
+  gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+  upright = _best_weight(gray)
+  if upright >= _SURE:
+    return 0
+  turned = [_best_weight(np.rot90(gray, k)) for k in (1, 2, 3)]
+  least = _CLEAR if upright == 0 else upright + _CLEARER
+  return 1 + int(np.argmax(turned)) if max(turned) >= least else 0
+
+
+def _best_weight(gray: np.ndarray) -> float:
+  """Of the frontal windows of the first look that has any; 0 if none has."""
+  gray = np.ascontiguousarray(gray)
+  for look in _LOOKS[:2]:
+    weights = [weight for *_, weight in _search(gray, look)]
+    if weights:
+      return float(max(weights))
+  return 0.0
+
+
+def _boxes(squares: list) -> np.ndarray:
+  x, y, side, _ = np.array(squares, np.float32).reshape(-1, 4).T
+  edges = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+  return np.stack(edges, -1)
 
 
 def _search(

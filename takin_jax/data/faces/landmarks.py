@@ -26,7 +26,7 @@ _MODEL_URL = (
 _MODEL_SHA256 = (
   '64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff'
 )
-_MAX_FACES = 4
+_MAX_FACES = 16  # the net takes the clearest ones, not the largest
 
 StrPath = str | os.PathLike
 

@@ -20,7 +20,10 @@ from takin_jax.data.media.writer import VideoWriter
 
 FORMATS = {'.ts': 'mpegts', '.mp4': 'mp4', '.rgb': 'rgb24'}
 STDOUT = '-'
-_MP4 = {'movflags': 'frag_every_frame+empty_moov+default_base_moof'}
+_MP4 = {
+  'movflags': 'delay_moov+default_base_moof',
+  'frag_duration': '1000',
+}
 _X264 = {'preset': 'veryfast', 'tune': 'zerolatency', 'g': '50', 'bf': '0'}
 
 
@@ -72,6 +75,7 @@ class LiveWriter(VideoWriter):
       for stream in filter(None, (self._video, self._audio)):
         self._encode(stream, None)
       self._container.close()
+      self._file.flush()
     except (MediaError, av.error.FFmpegError, OSError) as e:
       raise self._failure(e) from e
 
@@ -81,9 +85,9 @@ class LiveWriter(VideoWriter):
       self._container.close()
 
   def _open(self) -> av.container.OutputContainer:
-    file = _target(self._path)
+    self._file = _target(self._path)
     options = {'flush_packets': '1', **(_MP4 if self._kind == 'mp4' else {})}
-    return av.open(file, 'w', format=self._kind, options=options)
+    return av.open(self._file, 'w', format=self._kind, options=options)
 
   def _encoder_options(self) -> dict[str, str]:
     return {**super()._encoder_options(), **_X264}

@@ -75,7 +75,8 @@ class VideoWriter:
       self._add_streams(*image.shape[:2])
     image = np.ascontiguousarray(image)
     frame = av.VideoFrame.from_ndarray(image, format='rgb24')
-    frame.pts, frame.time_base = self._frames, 1 / self._fps
+    frame.pts, frame.duration = self._frames, 1
+    frame.time_base = 1 / self._fps
     self._frames += 1
     self._encode(self._video, frame)
 
