@@ -50,16 +50,28 @@ class SpeechState:
 
 
 def first_state(
-  cfg: DiffusionConfig, chunks: ChunkConfig, motion_dim: int, seed: int
+  cfg: DiffusionConfig,
+  chunks: ChunkConfig,
+  motion_dim: int,
+  seed: int,
+  levels_db: np.ndarray | None = None,
 ) -> SpeechState:
-  """The state before any sound."""
+  """The state before any sound.
+
+  Args:
+    cfg: the diffusion process.
+    chunks: sizes.
+    motion_dim: M.
+    seed: of the noise that becomes motion.
+    levels_db: [T] `idle.levels` of the whole recording, where it is known.
+  """
   return SpeechState(
     past=np.zeros(chunks.past * SAMPLES_PER_FRAME, np.float32),
     prefix=np.zeros((cfg.prefix, motion_dim), np.float32),
     prefix_mask=np.zeros(cfg.prefix, bool),
     chunk_index=np.int32(0),
     key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
-    idle=idle.first_state(),
+    idle=idle.first_state(levels_db),
     blink=blink.first_state(),
     emotion=np.zeros(((motion_dim - HEAD_DIM) // 3, 3), np.float32),
   )
