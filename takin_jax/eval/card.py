@@ -77,6 +77,8 @@ def commands(args: argparse.Namespace, name: str) -> dict[str, list[str]]:
         limit = {'count': args.count, 'seconds': args.seconds}.get(option)
         value = value if limit is None else min(value, limit)
         line += [f'--{option}', str(value)]
+      if part == 'self':
+        line += ['--no-frechet']
       if part == 'probe':
         line += ['--speech', *args.speech]
       out[part] = line

@@ -15,7 +15,7 @@ INNER_LIPS = (
   *(87, 178, 88, 95),
 )
 LIPS = (61, 291, 0, 17)
-EYES = (33, 263, 159, 145)
+EYES = (33, 133, 263, 362)
 _LEAST = 60 / 256**2  # of the picture: less is a shut mouth
 
 

@@ -53,6 +53,12 @@ def add_arguments(
   add('--face-net', metavar='ONNX', help='for CSIM, such as MobileFaceNet')
   if inception:
     add('--inception', metavar='ONNX', help='for FID, see docs/evaluation.md')
+    add(
+      '--frechet',
+      action=argparse.BooleanOptionalAction,
+      default=True,
+      help='distances between sets of pictures (slow on a CPU)',
+    )
   if sync:
     add(
       '--syncnet',
@@ -71,7 +77,9 @@ def open_nets(args: argparse.Namespace) -> Nets:
   if why:
     missing['CSIM'] = why
   files = {'face net': args.face_net}
-  if 'inception' in args:
+  if 'inception' in args and not args.frechet:
+    missing |= dict.fromkeys(('FID', 'Frechet VGG'), '--no-frechet was given')
+  elif 'inception' in args:
     if 'LPIPS' in missing:
       missing['Frechet VGG'] = missing['LPIPS']
     else:

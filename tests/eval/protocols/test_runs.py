@@ -98,6 +98,9 @@ def test_self(tiny_candidate, records, tmp_path, monkeypatch):
   monkeypatch.setattr(self_reenactment, 'measure', again)
   resumed = self_reenactment.run(args, tiny_candidate, fake_judge.judge)
   assert resumed.markdown() == report.markdown()
+  args.frechet = False
+  assert 'Frechet VGG' in nets.open_nets(args).missing
+  assert not nets.open_nets(args).pictures
   args.frames = 2
   with pytest.raises(AssertionError, match='already'):
     self_reenactment.run(args, tiny_candidate, fake_judge.judge)
