@@ -22,11 +22,11 @@ _PARTS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
   'background': ({'count': 8}, ('summary', 'backgrounds')),
   'replay': ({'count': 12, 'seconds': 3}, ('summary',)),
   'quiet': ({'count': 6}, ('summary',)),
+  'own-speech': ({'count': 6, 'seconds': 6, 'seeds': 1}, ('summary', 'lips')),
+  'emotion': ({'count': 5, 'seconds': 3}, ('summary', 'confusion')),
   'self': ({'count': 16, 'frames': 6, 'run': 12}, ('pairs', 'moves')),
   'cross': ({'count': 5, 'frames': 40}, ('summary',)),
-  'own-speech': ({'count': 6, 'seconds': 6, 'seeds': 1}, ('summary', 'lips')),
   'probe': ({'count': 3, 'seconds': 6}, ('summary',)),
-  'emotion': ({'count': 5, 'seconds': 3}, ('summary', 'confusion')),
 }
 _ON_PORTRAITS = ('background', 'cross', 'probe', 'emotion')
 _NAMES_PEOPLE = ('background', 'self', 'cross', 'emotion')
