@@ -11,7 +11,7 @@ import numpy as np
 from takin_jax.eval.judge import Readings
 from takin_jax.eval.metrics import figures
 
-REACH = 10  # frames that a face may be early or late
+REACH = 6  # frames that a face may be early or late
 CURVES = ('lips', 'jaw', 'smile', 'width', 'yaw', 'pitch')
 
 
