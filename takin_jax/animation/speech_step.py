@@ -117,8 +117,9 @@ def speech_step(
       prefix=state.prefix[None],
       prefix_mask=state.prefix_mask[None],
     ),
-    key,
+    jax.random.wrap_key_data(state.key),
     chunks.past,
+    state.chunk_index * chunks.chunk,
   )[0, : chunks.chunk]
   predicted = Motion.from_vector(audio_to_motion.to_motion(params, x))
   shift = emotion.course(
