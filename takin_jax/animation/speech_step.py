@@ -18,7 +18,7 @@ from takin_jax.animation import blink, emotion, idle, retarget
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls, InferConfig
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.face import HEAD_DIM, SAMPLES_PER_FRAME
+from takin_jax.face import EXP, HEAD_DIM, SAMPLES_PER_FRAME
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
@@ -134,6 +134,11 @@ def speech_step(
   silence, predicted = idle.settle(
     state.idle, sound, predicted, source.kp, infer.landmark_keypoints
   )
+  if infer.landmark_keypoints:
+    exp = retarget.own_lids(
+      predicted.exp, _neutral(params), source.kp, source.motion.exp
+    )
+    predicted = predicted.replace(exp=exp)
   motion = retarget.speak(source.motion, predicted, controls)
   wait = state.blink
   if infer.landmark_keypoints:
@@ -153,3 +158,9 @@ def speech_step(
     emotion=shift[-1],
   )
   return state, motion
+
+
+def _neutral(params: Params) -> jax.Array:
+  """[3K] expression of an average face: named so, or the mean of all motion."""
+  named = params.get('emotions', {}).get('neutral')
+  return params['stats']['mean'][EXP] if named is None else named
