@@ -34,6 +34,7 @@ class SpeechState:
     prefix_mask: [P] bool, False where there was none.
     chunk_index: [] number of the chunk.
     key: of the noise.
+    by_sound: [] bool, the noise depends on what is heard, too.
     idle: how silent it has been.
     blink: [] frames to the next blink.
     emotion: [K, 3] what was added to its last expression for the emotion.
@@ -44,6 +45,7 @@ class SpeechState:
   prefix_mask: jax.Array
   chunk_index: jax.Array
   key: jax.Array
+  by_sound: jax.Array
   idle: idle.IdleState
   blink: jax.Array
   emotion: jax.Array
@@ -53,7 +55,7 @@ def first_state(
   cfg: DiffusionConfig,
   chunks: ChunkConfig,
   motion_dim: int,
-  seed: int,
+  seed: int | None = None,
   levels_db: np.ndarray | None = None,
 ) -> SpeechState:
   """The state before any sound.
@@ -62,7 +64,8 @@ def first_state(
     cfg: the diffusion process.
     chunks: sizes.
     motion_dim: M.
-    seed: of the noise that becomes motion.
+    seed: of the noise that becomes motion; None: the sound decides, so that
+      another sentence is spoken with other movements, the same with the same.
     levels_db: [T] `idle.levels` of the whole recording, where it is known.
   """
   return SpeechState(
@@ -70,7 +73,8 @@ def first_state(
     prefix=np.zeros((cfg.prefix, motion_dim), np.float32),
     prefix_mask=np.zeros(cfg.prefix, bool),
     chunk_index=np.int32(0),
-    key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
+    key=jax.device_get(jax.random.key_data(jax.random.key(seed or 0))),
+    by_sound=np.bool_(seed is None),
     idle=idle.first_state(levels_db),
     blink=blink.first_state(),
     emotion=np.zeros(((motion_dim - HEAD_DIM) // 3, 3), np.float32),
@@ -103,8 +107,7 @@ def speech_step(
     The state for the next chunk, and the portrait's motion [chunk, ...].
   """
   infer = InferConfig.of(config)
-  key = jax.random.wrap_key_data(state.key)
-  key = jax.random.fold_in(key, state.chunk_index)
+  key = _noise_key(state, sound)
   wave = jnp.concatenate([state.past, sound])
   x = audio_to_motion.generate(
     config,
@@ -153,6 +156,7 @@ def speech_step(
     prefix_mask=jnp.concatenate([state.prefix_mask, made])[chunks.chunk :],
     chunk_index=state.chunk_index + 1,
     key=state.key,
+    by_sound=state.by_sound,
     idle=silence,
     blink=wait,
     emotion=shift[-1],
@@ -164,3 +168,14 @@ def _neutral(params: Params) -> jax.Array:
   """[3K] expression of an average face: named so, or the mean of all motion."""
   named = params.get('emotions', {}).get('neutral')
   return params['stats']['mean'][EXP] if named is None else named
+
+
+def _noise_key(state: SpeechState, sound: jax.Array) -> jax.Array:
+  """The random key of a chunk."""
+  key = jax.random.wrap_key_data(state.key)
+  key = jax.random.fold_in(key, state.chunk_index)
+  # A sum that wraps around, of 16-bit samples by odd numbers.
+  samples = jnp.round(32768.0 * sound).astype(jnp.int32).astype(jnp.uint32)
+  odd = 2 * jnp.arange(len(sound), dtype=jnp.uint32) + 1
+  heard = jax.random.fold_in(key, (samples * odd * odd).sum(dtype=jnp.uint32))
+  return jnp.where(state.by_sound, heard, key)
