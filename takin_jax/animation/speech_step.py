@@ -34,7 +34,7 @@ class SpeechState:
     prefix_mask: [P] bool, False where there was none.
     chunk_index: [] number of the chunk.
     key: of the noise.
-    by_sound: [] bool, the noise depends on what is heard, too.
+    unseeded: [] bool, the first sound will decide about the noise.
     idle: how silent it has been.
     blink: [] frames to the next blink.
     emotion: [K, 3] what was added to its last expression for the emotion.
@@ -45,7 +45,7 @@ class SpeechState:
   prefix_mask: jax.Array
   chunk_index: jax.Array
   key: jax.Array
-  by_sound: jax.Array
+  unseeded: jax.Array
   idle: idle.IdleState
   blink: jax.Array
   emotion: jax.Array
@@ -74,7 +74,7 @@ def first_state(
     prefix_mask=np.zeros(cfg.prefix, bool),
     chunk_index=np.int32(0),
     key=jax.device_get(jax.random.key_data(jax.random.key(seed or 0))),
-    by_sound=np.bool_(seed is None),
+    unseeded=np.bool_(seed is None),
     idle=idle.first_state(levels_db),
     blink=blink.first_state(),
     emotion=np.zeros(((motion_dim - HEAD_DIM) // 3, 3), np.float32),
@@ -107,7 +107,7 @@ def speech_step(
     The state for the next chunk, and the portrait's motion [chunk, ...].
   """
   infer = InferConfig.of(config)
-  key = _noise_key(state, sound)
+  key, unseeded = _stream_key(state, sound)
   wave = jnp.concatenate([state.past, sound])
   x = audio_to_motion.generate(
     config,
@@ -120,7 +120,7 @@ def speech_step(
       prefix=state.prefix[None],
       prefix_mask=state.prefix_mask[None],
     ),
-    jax.random.wrap_key_data(state.key),
+    key,
     chunks.past,
     state.chunk_index * chunks.chunk,
   )[0, : chunks.chunk]
@@ -146,7 +146,9 @@ def speech_step(
   wait = state.blink
   if infer.landmark_keypoints:
     rate = controls.blinks_per_minute
-    chance = jax.random.uniform(jax.random.fold_in(key, 2), (chunks.chunk,))
+    chance = jax.random.fold_in(key, state.chunk_index)
+    chance = jax.random.fold_in(chance, 2)  # not that of any frame's noise
+    chance = jax.random.uniform(chance, (chunks.chunk,))
     wait, closed = blink.course(wait, rate, chance)
     motion = motion.replace(exp=blink.close_lids(motion.exp, source.kp, closed))
   made = jnp.ones(chunks.chunk, bool)
@@ -155,8 +157,8 @@ def speech_step(
     prefix=jnp.concatenate([state.prefix, x])[chunks.chunk :],
     prefix_mask=jnp.concatenate([state.prefix_mask, made])[chunks.chunk :],
     chunk_index=state.chunk_index + 1,
-    key=state.key,
-    by_sound=state.by_sound,
+    key=jax.random.key_data(key),
+    unseeded=unseeded,
     idle=silence,
     blink=wait,
     emotion=shift[-1],
@@ -170,12 +172,15 @@ def _neutral(params: Params) -> jax.Array:
   return params['stats']['mean'][EXP] if named is None else named
 
 
-def _noise_key(state: SpeechState, sound: jax.Array) -> jax.Array:
-  """The random key of a chunk."""
+def _stream_key(
+  state: SpeechState, sound: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """The key of the stream's noise, and whether it still waits for a sound."""
   key = jax.random.wrap_key_data(state.key)
-  key = jax.random.fold_in(key, state.chunk_index)
   # A sum that wraps around, of 16-bit samples by odd numbers.
   samples = jnp.round(32768.0 * sound).astype(jnp.int32).astype(jnp.uint32)
   odd = 2 * jnp.arange(len(sound), dtype=jnp.uint32) + 1
-  heard = jax.random.fold_in(key, (samples * odd * odd).sum(dtype=jnp.uint32))
-  return jnp.where(state.by_sound, heard, key)
+  told = (samples * odd * odd).sum(dtype=jnp.uint32)
+  now = state.unseeded & (samples != 0).any()
+  key = jnp.where(now, jax.random.fold_in(key, told), key)
+  return key, state.unseeded & ~now
