@@ -20,7 +20,7 @@ from torch import Tensor
 from benchmarks.programs import Ours, Theirs
 from takin_jax import renderer, weights
 from takin_jax.config import load_config
-from takin_jax.infer import loading
+from takin_jax.infer import checkpoint
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 SIZES = ('nano', 'full')
@@ -105,7 +105,7 @@ def for_inference(
   with tempfile.TemporaryDirectory() as parent:
     folder = Path(parent) / 'weights'
     weights.save(folder, config, params, np.float32)
-    config, params = loading.load(folder, dtype=dtype)
+    config, params = checkpoint.load(folder, dtype=dtype)
   return config.model.to_dict(), renderer.transform(config.model, params)
 
 

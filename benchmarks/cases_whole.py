@@ -19,7 +19,7 @@ from benchmarks.cases_speech import Speech
 from benchmarks.programs import Ours, Theirs, compile_ours
 from benchmarks.torch_reference.keypoints import transform
 from takin_jax import renderer
-from takin_jax.infer.output import fetch
+from takin_jax.infer.frames import fetch
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.types import Motion
 

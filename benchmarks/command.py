@@ -163,7 +163,7 @@ def _setting(args: argparse.Namespace) -> Any:
   from benchmarks import hardware
   from benchmarks.cases import Setting
   from takin_jax import compilation
-  from takin_jax.infer.engine import pick_device
+  from takin_jax.infer.device import pick_device
 
   if args.liveportrait and args.size != 'full':
     raise InputError('--liveportrait is for the full size: give --size full.')
@@ -171,6 +171,7 @@ def _setting(args: argparse.Namespace) -> Any:
     _check_training(args)
   compilation.enable_cache()
   device = pick_device(args.device)
+  jax.config.update('jax_default_device', device)  # this process is ours
   if args.training and device != jax.devices()[0]:
     raise InputError(
       f'--training runs on {jax.devices()[0]}, not on {args.device}: leave '

@@ -1,5 +1,8 @@
 """The one kind of error that a user can mend."""
 
+from collections.abc import Iterator
+import contextlib
+
 
 class InputError(ValueError):
   """What was given cannot be used: one sentence with the reason and a remedy.
@@ -20,3 +23,13 @@ class InputError(ValueError):
     if not self.argument:
       return self.sentence
     return f'{self.argument}: {self.sentence}'
+
+
+@contextlib.contextmanager
+def naming(argument: str) -> Iterator[None]:
+  """Errors from within, where they name no argument, are about this one."""
+  try:
+    yield
+  except InputError as error:
+    error.argument = error.argument or argument
+    raise

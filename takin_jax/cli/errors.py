@@ -3,7 +3,7 @@
 It knows nothing but the package's one error, so that every `main` may use it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import functools
 import sys
 
@@ -14,7 +14,10 @@ INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
 
 
 def command(
-  name: str, *more: type[Exception], interrupted: str = 'interrupted.'
+  name: str,
+  *more: type[Exception],
+  interrupted: str = 'interrupted.',
+  options: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
   """Makes a `main` end with an exit code instead of a traceback.
 
@@ -22,6 +25,7 @@ def command(
     name: the program's, before every sentence.
     *more: errors that the user can mend, beside `InputError` and `OSError`.
     interrupted: what is said after Ctrl-C.
+    options: the command's names of the library's arguments.
 
   Returns:
     A decorator of a function that returns 0, or another exit code.
@@ -33,7 +37,7 @@ def command(
       try:
         return main(*args, **kwargs)
       except (InputError, OSError, *more) as error:
-        print(f'{name}: {error}', file=sys.stderr)
+        print(f'{name}: {_sentence(error, options)}', file=sys.stderr)
         return BAD_INPUT
       except KeyboardInterrupt:
         print(f'{name}: {interrupted}', file=sys.stderr)
@@ -42,3 +46,10 @@ def command(
     return run
 
   return decorate
+
+
+def _sentence(error: Exception, options: Mapping[str, str] | None) -> str:
+  """What the error says, with the option in place of the argument."""
+  argument = getattr(error, 'argument', '')
+  option = (options or {}).get(argument)
+  return f'{option}: {error.sentence}' if option else str(error)

@@ -1,84 +1,52 @@
-"""The compiled programs of one loaded model.
+"""One loaded model on one device; its programs are compiled when asked for.
 
 In: a weights folder's config and parameters. Out: executables for fixed shapes,
-compiled before the first use: portrait -> `Source`, chunk of speech -> motion,
-motion -> frames, driving frame -> frame. Pictures go in and come out as uint8.
+from the store where they were compiled before: portrait -> `Source`, chunk of
+speech -> motion, motion -> frames, driving frame -> frame. Pictures go in and
+come out as uint8.
 """
 
-from collections.abc import Callable
 import concurrent.futures
-import dataclasses
+import contextlib
 import functools
 import pathlib
+import threading
 from typing import Any
 
 import flax.errors
 import jax
-import jax.numpy as jnp
+from ml_collections import ConfigDict
 import numpy as np
 
-from takin_jax import compilation, face, renderer
+from takin_jax import compilation
 from takin_jax.animation import speech_step
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls
 from takin_jax.config import build, to_json
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
+from takin_jax.face import HEAD_DIM
 from takin_jax.infer import executables, programs
+from takin_jax.infer.programs import Program
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
 
-DEFAULT_IMAGE_PX = 256
-# What each program takes of the weights, and what it can do without; `prepare`
-# is the first to run.
-GROUPS = {
-  'prepare': tuple(renderer.MODULES),
-  'motion': ('motion',),
-  'source': ('appearance',),
-  'speech': ('speech', 'denoiser', 'stats', 'emotions'),
-  'frames': ('warping', 'generator'),
-  'reenact': ('warping', 'generator'),
-}
-_OPTIONAL = {'emotions'}
-
-
-def pick_device(name: str = 'auto') -> jax.Device:
-  """The device of that kind: `auto`, `cpu`, `gpu`, `tpu` or e.g. `gpu:1`.
-
-  It becomes the default device, for which `ops/conv.py` chooses its forms.
-
-  Raises:
-    InputError: if there is none.
-  """
-  kind, _, index = name.partition(':')
-  try:
-    devices = jax.devices(None if kind == 'auto' else kind)
-    device = devices[int(index or 0)]
-  except (RuntimeError, ValueError, IndexError):
-    found = ', '.join(str(device) for device in jax.devices())
-    raise InputError(
-      f'There is no device {name!r} here: JAX finds {found}.'
-    ) from None
-  jax.config.update('jax_default_device', device)
-  return device
+_NAME = 'program'  # of the one program in a stored file
 
 
 class Engine:
-  """One model on one device, compiled when made.
+  """Runs what is asked of one model; safe to use from several threads.
 
   Args:
     config: the weights' config: `name` and the blocks `model` and, for
       speech, `diffusion`.
     params: their parameters by group.
     device: where to run.
-    video: compile for driving videos instead of speech.
-    plan: how sound is cut; None: windows as in training.
-    batch: frames per call, a divisor of the chunk.
     store: folder of compiled programs (`executables.py`); None: none.
 
-  Raises:
-    InputError: if the weights lack what is needed, or do not fit the config.
+  Attributes:
+    size_px: side of the pictures that go in.
   """
 
   def __init__(
@@ -86,165 +54,195 @@ class Engine:
     config: Any,
     params: Params,
     device: jax.Device,
-    video: bool = False,
-    plan: ChunkConfig | None = None,
-    batch: int = 1,
     store: pathlib.Path | None = None,
   ):
-    self.config, self.batch, self._video = config, batch, video
-    self.size_px = config.model.get('image_size', DEFAULT_IMAGE_PX)
-    if not video:
-      self.plan = plan or ChunkConfig(chunk=self.diffusion.window)
-      if self.plan.chunk % batch:
-        raise ValueError(f'{batch} does not divide {self.plan.chunk} frames.')
+    self.config, self.device = config, device
+    self.size_px = programs.size_px(config)
     self._sharding = jax.sharding.SingleDeviceSharding(device)
-    names = ('reenact',) if video else ('speech', 'frames')
-    self._params = self._load(params, ('motion', 'source', *names))
-    self._device, self._store = device, store
-    self._programs = self._ready(self._trace_prepare)
-    self._params |= self._run('prepare')  # while the others are read
-    self._programs |= self._ready(self._trace_all)
+    self._host, self._params, self._store = params, {}, store
+    self._compiled: dict[Program, Any] = {}
+    self._traces: dict[Program, Any] = {}
+    self._lock = threading.RLock()
 
   @property
   def diffusion(self) -> DiffusionConfig:
     """How speech becomes motion."""
+    self.require(programs.GenerateMotion)
     return build(DiffusionConfig, self.config.diffusion)
 
-  def source(self, image: np.ndarray) -> Source:
+  @property
+  def exp_dim(self) -> int:
+    """3K, numbers of an expression of a model that speaks."""
+    return self._host['stats']['mean'].shape[0] - HEAD_DIM
+
+  def encode_source(self, image: np.ndarray) -> Source:
     """Encodes a portrait, [size_px, size_px, 3] uint8."""
-    return self._run('source', image, self._run('motion', image))
+    seen = self._run(programs.ExtractMotion(), image)
+    return self._run(programs.EncodeSource(), image, seen)
 
-  def first_state(self, seed: int) -> speech_step.SpeechState:
+  def extract_motion(self, image: np.ndarray) -> Motion:
+    """Reads the motion [1, ...] of a picture of the same size."""
+    return self._run(programs.ExtractMotion(), image)[1]
+
+  def first_state(
+    self, chunks: ChunkConfig, seed: int
+  ) -> speech_step.SpeechState:
     """The state before any sound."""
-    dim = self._params['stats']['mean'].shape[0]
-    return speech_step.first_state(self.diffusion, self.plan, dim, seed)
+    dim = self.exp_dim + HEAD_DIM
+    return speech_step.first_state(self.diffusion, chunks, dim, seed)
 
-  def speech(
+  def generate_motion(
     self,
+    chunks: ChunkConfig,
     state: speech_step.SpeechState,
     sound: np.ndarray,
     source: Source,
     controls: Controls,
   ) -> tuple[speech_step.SpeechState, Motion]:
-    """Motion of one chunk of sound, see `speech_step.speech_step`."""
-    return self._run('speech', state, sound, source, controls)
+    """Motion of one chunk of sound, see `speech_step`.
 
-  def frames(self, source: Source, motions: Motion, first: int) -> jax.Array:
-    """Starts `batch` frames of a chunk's motions: [batch, H, W, 3] uint8."""
-    return self._run('frames', source, motions, np.int32(first))
+    Several sessions at once where every argument has a leading axis of them,
+    as `jax.tree.map(lambda *x: np.stack(x), *states)` makes it.
 
-  def motion(self, image: np.ndarray) -> Motion:
-    """Reads the motion of a driving frame."""
-    return self._run('motion', image)[1]
+    Args:
+      chunks: how sound is cut.
+      state: what the chunk before left.
+      sound: [chunks.sound_samples] at 16 kHz.
+      source: the portrait.
+      controls: of `Controls.as_arrays`.
+    """
+    sessions = len(sound) if sound.ndim == 2 else None
+    program = programs.GenerateMotion(chunks, sessions)
+    return self._run(program, state, sound, source, controls)
+
+  def render(
+    self, source: Source, motions: Motion, first: int = 0, count: int = 1
+  ) -> jax.Array:
+    """Starts frames of motions [T, ...] from `first` on: [count, H, W, 3]."""
+    program = programs.Render(motions.scale.shape[0], count)
+    return self._run(program, source, motions, np.int32(first))
 
   def reenact(
-    self,
-    source: Source,
-    first: Motion,
-    image: np.ndarray,
-    controls: Controls,
+    self, source: Source, first: Motion, motion: Motion, controls: Controls
   ) -> jax.Array:
-    """Starts the frame for a driving frame: [1, H, W, 3] uint8."""
-    motion = self.motion(image)
-    return self._run('reenact', source, first, motion, controls)
+    """Starts the frame for a driving frame: [1, H, W, 3] uint8.
 
-  def _run(self, name: str, *args: Any) -> Any:
-    return self._programs[name](self._groups(name), *args)
+    Args:
+      source: the portrait.
+      first: motion of the driving video's reference frame.
+      motion: of the driving frame.
+      controls: of `Controls.as_arrays`.
+    """
+    return self._run(programs.Reenact(), source, first, motion, controls)
 
-  def _groups(self, name: str) -> Params:
-    """The parameters of one program."""
-    return {k: self._params[k] for k in GROUPS[name] if k in self._params}
-
-  def _load(self, params: Params, names: tuple[str, ...]) -> Params:
-    """Puts the groups that the named programs need on the device."""
-    groups = sorted({group for name in names for group in GROUPS[name]})
-    missing = [k for k in groups if k not in params and k not in _OPTIONAL]
+  def require(self, *wanted: Program | type[Program]) -> None:
+    """Raises InputError where the weights lack what a program takes."""
+    groups = {g for p in wanted for g in set(p.groups) - set(p.optional)}
+    missing = sorted(groups - set(self._host))
     if missing:
       raise InputError(
         f'The weights of {self.config.name!r} have no '
-        f'{" and no ".join(missing)}'
-        ', which this needs: train and export them, or take other weights.'
+        f'{" and no ".join(missing)}, which this needs: train and export '
+        'them, or take other weights.'
       )
-    chosen = {group: params[group] for group in groups if group in params}
-    return jax.device_put(chosen, self._sharding)
 
-  def _ready(self, trace: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Programs from the store, or compiled and stored."""
+  def compile(self, *wanted: Program) -> None:
+    """Makes programs ready side by side; else each is when first run.
+
+    Raises:
+      InputError: if the weights lack what is needed, or do not fit the config.
+    """
+    with self._lock:
+      self.require(*wanted)
+      self._put({group for program in wanted for group in program.groups})
+      self._ready([p for p in wanted if p not in self._compiled])
+
+  def _run(self, program: Program, *args: Any) -> Any:
+    if program not in self._compiled:
+      self.compile(program)
+    return self._compiled[program](self._groups(program), *args)
+
+  def _groups(self, program: Program) -> Params:
+    """The parameters of one program, on the device."""
+    return {k: self._params[k] for k in program.groups if k in self._params}
+
+  def _put(self, groups: set[str]) -> None:
+    """Brings groups of parameters to the device; the renderer's together."""
+    prepare = programs.PrepareWeights()
+    if groups & set(prepare.groups):
+      groups = groups | set(prepare.groups)
+    new = groups & set(self._host) - set(self._params)
+    if not new:
+      return
+    self._params |= jax.device_put(
+      {group: self._host[group] for group in new}, self._sharding
+    )
+    if new & set(prepare.groups):
+      self._ready([prepare])
+      self._params |= self._run(prepare)  # while other programs are read
+
+  def _ready(self, wanted: list[Program]) -> None:
+    """Reads programs from the store; compiles and stores the others."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+      stored = dict(zip(wanted, pool.map(self._stored, wanted), strict=True))
+      self._compiled |= {p: made for p, made in stored.items() if made}
+      missing = [p for p, made in stored.items() if not made]
+      if not missing:
+        return
+      keep = self._store is not None
+      with compilation.bypass_cache() if keep else contextlib.nullcontext():
+        traced = [self._traced(program) for program in missing]
+        made = pool.map(lambda trace: trace.lower().compile(), traced)
+        compiled = dict(zip(missing, made, strict=True))
+    self._compiled |= compiled
+    if self._store is not None:
+      for program, made in compiled.items():
+        key = self._key(program)
+        executables.save(self._store, key, {_NAME: made})
+
+  def _stored(self, program: Program) -> Any:
+    """The program from the store, or None."""
     if self._store is None:
-      return _compile(self._traced(trace))
-    key = self._key(trace.__name__)
-    stored = executables.load(self._store, key, self._device)
-    if stored is None:
-      with compilation.bypass_cache():
-        stored = _compile(self._traced(trace))
-      executables.save(self._store, key, stored)
-    return stored
+      return None
+    key = self._key(program)
+    found = executables.load(self._store, key, self.device)
+    return found and found[_NAME]
 
-  def _key(self, name: str) -> str:
-    """Names everything that the compiled programs depend on."""
-    shapes = jax.tree.map(lambda x: (x.shape, str(x.dtype)), self._params)
-    plan = None if self._video else dataclasses.astuple(self.plan)
-    facts = (to_json(self.config), str(shapes), self._video, plan, self.batch)
-    return executables.key(self._device, name, *facts)
+  def _key(self, program: Program) -> str:
+    """Names everything that the compiled program depends on."""
+    shapes = jax.tree.map(
+      lambda x: (x.shape, str(x.dtype)), self._groups(program)
+    )
+    blocks = {k: self.config[k] for k in program.blocks if k in self.config}
+    facts = (repr(program), to_json(ConfigDict(blocks)), str(shapes))
+    return executables.key(self.device, *facts)
 
-  def _traced(self, trace: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+  def _traced(self, program: Program) -> Any:
+    """The program traced for its arguments' shapes, with those it follows."""
+    if program in self._traces:
+      return self._traces[program]
+    self.require(program)
+    self._put(set(program.groups))
+    jitted = jax.jit(
+      functools.partial(program, self.config),
+      in_shardings=self._sharding,
+      out_shardings=self._sharding,
+    )
+
+    def out(other: Program) -> Any:
+      return self._traced(other).out_info
+
     try:
-      return trace()
+      # `ops/conv.py` chooses its forms for the default device.
+      with jax.default_device(self.device):
+        args = program.arguments(self.config, self._params, out)
+        trace = jitted.trace(self._groups(program), *args)
+    except InputError:
+      raise
     except (flax.errors.FlaxError, ValueError) as error:
       raise InputError(
         f'The weights do not fit their config {self.config.name!r}: '
         f'{str(error).splitlines()[0]}'
       ) from error
-
-  def _trace_prepare(self) -> dict[str, Any]:
-    return {'prepare': self._trace('prepare', self._bound(programs.prepare))}
-
-  def _trace_all(self) -> dict[str, Any]:
-    image = jax.ShapeDtypeStruct((self.size_px, self.size_px, 3), jnp.uint8)
-    read = self._trace('motion', self._bound(programs.read_motion), image)
-    seen = read.out_info
-    encode = self._bound(programs.encode_source)
-    encode = self._trace('source', encode, image, seen)
-    source = encode.out_info
-    shared = {'motion': read, 'source': encode}
-    if self._video:
-      controls = Controls().as_arrays(3 * source.kp.shape[-2])
-      reenact = self._bound(programs.reenact)
-      make = self._trace('reenact', reenact, source, seen[1], seen[1], controls)
-      return shared | {'reenact': make}
-    exp_dim = self._params['stats']['mean'].shape[0] - face.HEAD_DIM
-    speech = self._trace(
-      'speech',
-      functools.partial(speech_step.speech_step, self.config, self.plan),
-      self.first_state(0),
-      jax.ShapeDtypeStruct((self.plan.sound_samples,), jnp.float32),
-      source,
-      Controls().as_arrays(exp_dim),
-    )
-    make = self._trace(
-      'frames',
-      functools.partial(programs.frames, self.config, self.batch),
-      source,
-      speech.out_info[1],
-      np.int32(0),
-    )
-    return shared | {'speech': speech, 'frames': make}
-
-  def _bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
-    return functools.partial(function, self.config)
-
-  def _trace(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
-    """Traces a program for arguments of these shapes."""
-    program = jax.jit(
-      function,
-      in_shardings=self._sharding,
-      out_shardings=self._sharding,
-    )
-    return program.trace(self._groups(name), *args)
-
-
-def _compile(traced: dict[str, Any]) -> dict[str, Any]:
-  """Compiles programs side by side."""
-  with concurrent.futures.ThreadPoolExecutor() as pool:
-    compiled = pool.map(lambda p: p.lower().compile(), traced.values())
-    return dict(zip(traced, compiled, strict=True))
+    self._traces[program] = trace
+    return trace

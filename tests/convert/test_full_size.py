@@ -10,7 +10,7 @@ import pytest
 from takin_jax.config import build
 from takin_jax.convert import __main__ as command
 from takin_jax.convert.liveportrait import FILES
-from takin_jax.infer import loading
+from takin_jax.infer import checkpoint
 from takin_jax.models.appearance import AppearanceConfig, AppearanceExtractor
 from takin_jax.models.generator import Generator, GeneratorConfig
 from takin_jax.models.motion import MotionConfig, MotionExtractor
@@ -46,7 +46,7 @@ def converted(cases, tmp_path_factory):
     tree[part] = {k: torch.tensor(v) for k, v in case.weights.items()}
   torch.save(tree, source / FILES['stitching'])
   assert command.main(['liveportrait', str(source), '--out', str(out)]) == 0
-  return loading.load(out, 'configs/motion.py')
+  return checkpoint.load(out, 'configs/motion.py')
 
 
 def test_numbers(cases, converted):

@@ -1,4 +1,4 @@
-"""Tiny weights and an engine that is compiled once."""
+"""Tiny weights and one engine, which compiles what the tests ask for."""
 
 import functools
 
@@ -6,11 +6,15 @@ import cv2
 import jax
 import pytest
 
-import infer
-from takin_jax.animation.chunks import ChunkConfig
-from takin_jax.infer import animate, loading
+from takin_jax.infer import checkpoint
 from takin_jax.infer.engine import Engine
 from tests.infer import make, tiny
+
+
+@functools.cache
+def tiny_engine(folder):
+  """The one engine of these weights."""
+  return Engine(*checkpoint.load(folder), jax.devices('cpu')[0])
 
 
 @pytest.fixture(scope='session')
@@ -19,68 +23,20 @@ def tiny_weights(tmp_path_factory):
   return tiny.save(tmp_path_factory.mktemp('weights') / 'tiny')
 
 
-@functools.cache
-def _engine(folder, video, plan=None):
-  return Engine(*loading.load(folder), jax.devices('cpu')[0], video, plan)
-
-
 @pytest.fixture(scope='session')
 def engine(tiny_weights):
-  """The tiny weights compiled for speech."""
-  return _engine(tiny_weights, False)
-
-
-@pytest.fixture(scope='session')
-def live_engine(tiny_weights):
-  """The same, in chunks of 4 frames that hear 2 frames ahead."""
-  return _engine(tiny_weights, False, ChunkConfig(4, 2, 10))
+  """The tiny weights' engine."""
+  return tiny_engine(tiny_weights)
 
 
 @pytest.fixture
-def quick(monkeypatch, tmp_path, tiny_weights):
-  """Keeps infer.py from compiling anew and from the user's own cache."""
-  monkeypatch.setenv('TAKIN_CACHE_DIR', str(tmp_path / 'cache'))
-  monkeypatch.setattr(
-    animate,
-    'Engine',
-    lambda config, params, device, video, plan, store: _engine(
-      tiny_weights, video, plan
-    ),
-  )
+def pipe(engine, tiny_weights):
+  """A pipeline around it."""
+  from takin_jax.infer.pipeline import Pipeline
 
-
-@pytest.fixture
-def run(quick, tiny_weights, tmp_path, monkeypatch, capfd):
-  """Runs infer.py in an empty folder; returns exit code, output, errors."""
-  del quick
-  folder = tmp_path / 'work'
-  folder.mkdir()
-  monkeypatch.chdir(folder)
-
-  def run(*args):
-    try:
-      code = infer.main(['--weights', str(tiny_weights), *map(str, args)])
-    except SystemExit as stop:
-      code = stop.code
-    out, err = capfd.readouterr()
-    return code, out, err
-
-  return run
-
-
-@pytest.fixture
-def refused(run, tmp_path):
-  """Runs infer.py on bad input; returns the one sentence it says."""
-
-  def refused(*args):
-    code, out, err = run(*args)
-    assert code == 2, err
-    assert not out
-    assert err.count('\n') == 1, err
-    assert not list((tmp_path / 'work').iterdir()), 'something was written'
-    return err
-
-  return refused
+  pipe = Pipeline(*checkpoint.load(tiny_weights), engine.device)
+  pipe.engine = engine
+  return pipe
 
 
 @pytest.fixture

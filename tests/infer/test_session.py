@@ -3,11 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls
 from takin_jax.infer.session import Session
+from tests.infer.tiny import WINDOW
 
 SPEECH = np.random.default_rng(0).uniform(-0.5, 0.5, 45 * 640).astype('f')
 PORTRAIT = np.full((64, 64, 3), 128, np.uint8)
+WHOLE, LIVE = ChunkConfig(chunk=WINDOW), ChunkConfig(4, 2, 10)
 
 
 def blocks(samples: np.ndarray, size: int):
@@ -15,9 +18,9 @@ def blocks(samples: np.ndarray, size: int):
     yield samples[start : start + size]
 
 
-def session(engine, seed=0, emotion=None):
-  controls = Controls(emotion=emotion)
-  return Session(engine, engine.source(PORTRAIT), controls, seed)
+def session(engine, chunks=WHOLE, seed=0, emotion=None):
+  source = engine.encode_source(PORTRAIT)
+  return Session(engine, source, None, emotion, chunks=chunks, seed=seed)
 
 
 def listen(this: Session, *parts: np.ndarray) -> np.ndarray:
@@ -35,11 +38,11 @@ def test_one_frame_for_every_640_samples(engine):
 
 
 @pytest.mark.parametrize('size', [320, 1_111, 5_000])
-def test_pieces_of_any_size_give_the_same_motion(live_engine, size):
+def test_pieces_of_any_size_give_the_same_motion(engine, size):
   """Bit for bit: the stream equals the whole."""
-  whole = listen(session(live_engine), SPEECH)
+  whole = listen(session(engine, LIVE), SPEECH)
   np.testing.assert_array_equal(
-    listen(session(live_engine), *blocks(SPEECH, size)), whole
+    listen(session(engine, LIVE), *blocks(SPEECH, size)), whole
   )
 
 
@@ -55,16 +58,15 @@ def test_emotion_changes_the_motion(engine):
   assert (plain != happy).any()
 
 
-def test_nothing_is_heard_beyond_the_look_ahead(live_engine):
+def test_nothing_is_heard_beyond_the_look_ahead(engine):
   """Sound after the look-ahead of a frame's chunk cannot change the frame."""
-  plan = live_engine.plan
   other = SPEECH.copy()
-  first_changed = 5 * plan.step_samples + plan.look_ahead * 640
+  first_changed = 5 * LIVE.step_samples + LIVE.look_ahead * 640
   other[first_changed:] *= -0.3
-  a, b = (listen(session(live_engine), sound) for sound in (SPEECH, other))
-  frames = 5 * plan.chunk
+  a, b = (listen(session(engine, LIVE), sound) for sound in (SPEECH, other))
+  frames = 5 * LIVE.chunk
   np.testing.assert_array_equal(a[:frames], b[:frames])
-  assert (a[frames : frames + plan.chunk] != b[frames:][: plan.chunk]).any()
+  assert (a[frames : frames + LIVE.chunk] != b[frames:][: LIVE.chunk]).any()
 
 
 def test_a_chunk_knows_what_came_before(engine):
@@ -76,47 +78,47 @@ def test_a_chunk_knows_what_came_before(engine):
   assert (a[20:] != b[20:]).any()
 
 
-def test_going_back_forgets_what_came_since(live_engine):
+def test_going_back_forgets_what_came_since(engine):
   """An interrupted speaker: the rest is as if it had never been said."""
   half, rest = np.split(SPEECH, [20 * 640])
-  this = session(live_engine)
+  this = session(engine, LIVE)
   before = [m for m, _ in this.motions(half)]
   kept = this.snapshot()
   list(this.feed(rest[::-1].copy()))
-  assert this.frames > kept.frames
+  assert this.frame_count > kept.frame_count
   this.rewind(kept)
-  assert this.frames == kept.frames
+  assert this.frame_count == kept.frame_count
   after = listen(this, rest)
-  whole = listen(session(live_engine), SPEECH)
+  whole = listen(session(engine, LIVE), SPEECH)
   np.testing.assert_array_equal(whole[-len(after) :], after)
-  assert len(before) * live_engine.plan.chunk + len(after) == 45
+  assert len(before) * LIVE.chunk + len(after) == 45
 
 
-def test_reset_begins_anew(live_engine):
-  this = session(live_engine)
+def test_reset_begins_anew(engine):
+  this = session(engine, LIVE)
   first = listen(this, SPEECH)
   this.reset()
   np.testing.assert_array_equal(listen(this, SPEECH), first)
 
 
-def test_wishes_may_change_between_chunks(live_engine):
-  this = session(live_engine)
-  plain = listen(session(live_engine), SPEECH)
+def test_controls_may_change_between_chunks(engine):
+  this = session(engine, LIVE)
+  plain = listen(session(engine, LIVE), SPEECH)
   start = [m for m, _ in this.motions(SPEECH[: 20 * 640])]
-  this.wish = Controls(pose_scale=0.0)
+  this.controls = Controls(pose_scale=0.0)
   rest = listen(this, SPEECH[20 * 640 :])
-  frames = len(start) * live_engine.plan.chunk
+  frames = len(start) * LIVE.chunk
   assert (plain[frames:, -3:].std(0) > 0).all()
   np.testing.assert_allclose(rest[:, -3:].std(0), 0, atol=1e-5)
 
 
-def test_the_state_has_one_size(live_engine):
+def test_the_state_has_one_size(engine):
   """However long the sound was."""
-  this = session(live_engine)
+  this = session(engine, LIVE)
   sizes = []
   for _ in range(3):
     list(this.motions(SPEECH))
     kept = this.snapshot()
     sizes.append(jax.tree.map(jnp.shape, kept.state))
-    assert len(kept.waiting) < live_engine.plan.sound_samples
+    assert len(kept.pending) < LIVE.sound_samples
   assert sizes[0] == sizes[1] == sizes[2]

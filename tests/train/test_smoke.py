@@ -7,7 +7,8 @@ import runpy
 import av
 import numpy as np
 
-import infer
+import takin_jax
+from takin_jax.cli import infer
 from takin_jax.train import loop
 from takin_jax.train.release import export
 from tests.data.fake_records import write_clip
@@ -38,7 +39,7 @@ def test_train_both_stages_and_talk(tmp_path):
   runs = [str(tmp_path / stage) for stage in ('motion', 'audio')]
   export.main([*runs, '--out', str(weights)])
   video = tmp_path / 'out.mp4'
-  driver = Path(infer.__file__).parent / 'takin_jax' / 'assets' / 'hello.flac'
+  driver = takin_jax.EXAMPLE_SPEECH
   arguments = ['-a', str(driver), '-o', str(video), '--weights', str(weights)]
   assert infer.main(arguments) in (0, None)
   with av.open(str(video)) as container:

@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   """Makes the takes and measures them."""
-  engine = candidate.engine(video=False)
+  engine = candidate.engine
   clips = clips_lib.load(args.records, engine.size_px, args.split, args.clips)
   clips = [clip for clip in clips if clip.speaks]
   if not clips:
@@ -121,7 +121,7 @@ class _Stage:
       seen = rest[np.zeros(len(real), int)]
     else:
       sound = sound if way == 'own' else other_sound(clip, self._other)
-      source = self._engine.source(portrait)
+      source = self._engine.encode_source(portrait)
       made = list(
         speak(self._engine, source, sound, self._controls, self._emotion, seed)
       )

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   """Makes the frames and measures them."""
-  engine = candidate.engine(video=True)
+  engine = candidate.engine
   clips = clips_lib.load(args.records, engine.size_px, args.split, args.clips)
   portraits = clips_lib.load_portraits(
     args.portraits, args.count, engine.size_px, args.names

@@ -10,36 +10,49 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls
 from takin_jax.errors import InputError
 from takin_jax.eval.cache import digest
 from takin_jax.face import SAMPLES_PER_FRAME
-from takin_jax.infer import loading, output
-from takin_jax.infer.engine import Engine, pick_device
+from takin_jax.infer import checkpoint, frames
+from takin_jax.infer.device import pick_device
+from takin_jax.infer.engine import Engine
+from takin_jax.infer.pipeline import Pipeline
+from takin_jax.infer.reenactment import reenact
 from takin_jax.infer.session import Session
 from takin_jax.types import Source
-
-_DEFAULT_PX = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-  """Weights that figures are made of.
+  """Weights that figures are made of, and what makes the figures' videos.
 
   Attributes:
-    config: their config.
-    params: their parameters by group.
-    device: where they run.
+    pipeline: the loaded weights.
   """
 
-  config: ConfigDict
-  params: dict[str, Any]
-  device: jax.Device
+  pipeline: Pipeline
+
+  @property
+  def config(self) -> ConfigDict:
+    """Of the weights."""
+    return self.pipeline.config
+
+  @property
+  def params(self) -> dict[str, Any]:
+    """Their parameters by group."""
+    return self.pipeline.params
+
+  @property
+  def engine(self) -> Engine:
+    """Runs the model."""
+    return self.pipeline.engine
 
   @property
   def size_px(self) -> int:
     """Side of the pictures that go in."""
-    return self.config.model.get('image_size', _DEFAULT_PX)
+    return self.engine.size_px
 
   @property
   def digest(self) -> str:
@@ -51,16 +64,12 @@ class Candidate:
 
   @property
   def controls(self) -> Controls:
-    """What infer.py takes when the user asks for nothing."""
-    return loading.controls(self.config)
+    """What a user gets who asks for nothing."""
+    return self.pipeline.controls
 
   def emotion(self, name: str | None) -> np.ndarray | None:
     """[3K] of `NAME[:scale]`; None: the default of these weights."""
-    return loading.emotion_vector(name, self.config, self.params)
-
-  def engine(self, video: bool) -> Engine:
-    """Compiles for driving videos or for speech."""
-    return Engine(self.config, self.params, self.device, video)
+    return self.pipeline.emotion(name)
 
   def need(self, *groups: str) -> None:
     """Raises InputError if the weights lack one of the groups."""
@@ -74,8 +83,7 @@ class Candidate:
 
 def open_candidate(weights: str, device: str = 'auto') -> Candidate:
   """Reads weights by name or folder."""
-  config, params = loading.load(weights)
-  return Candidate(config, params, pick_device(device))
+  return Candidate(Pipeline(*checkpoint.load(weights), pick_device(device)))
 
 
 def speak(
@@ -90,7 +98,7 @@ def speak(
   """Makes a portrait say something.
 
   Args:
-    engine: compiled for speech.
+    engine: the model.
     source: the portrait.
     sound: [S] float32 mono at 16 kHz.
     controls: scales and limits.
@@ -101,8 +109,8 @@ def speak(
   Yields:
     [H, W, 3] uint8, one for every `every` * 640 samples.
   """
-  controls = controls.replace(emotion=emotion)
-  session = Session(engine, source, controls, seed)
+  chunks = ChunkConfig(chunk=engine.diffusion.window)
+  session = Session(engine, source, controls, emotion, chunks=chunks, seed=seed)
 
   def started() -> Iterator[jax.Array]:
     number = 0
@@ -110,10 +118,10 @@ def speak(
     for motions, count in itertools.chain(*chunks):
       for i in range(count):
         if number % every == 0:
-          yield engine.frames(source, motions, i)
+          yield engine.render(source, motions, i)
         number += 1
 
-  yield from output.fetch(started())
+  yield from frames.fetch(started())
 
 
 def drive(
@@ -122,7 +130,7 @@ def drive(
   """Moves a portrait by the changes since the first driving frame.
 
   Args:
-    engine: compiled for video.
+    engine: the model.
     portrait: [H, H, 3] uint8.
     driving: [T, H, H, 3] uint8.
     controls: scales and limits.
@@ -130,14 +138,10 @@ def drive(
   Returns:
     [T, H, H, 3] uint8; larger frames are reduced to the portrait's size.
   """
-  source = engine.source(portrait)
-  controls = controls.as_arrays(3 * source.kp.shape[-2])
-  first = engine.motion(driving[0])
-  started = (
-    engine.reenact(source, first, image, controls) for image in driving
-  )
+  source = engine.encode_source(portrait)
+  started = reenact(engine, source, driving, controls)
   size = portrait.shape[:2]
-  return np.stack([_fit(frame, size) for frame in output.fetch(started)])
+  return np.stack([_fit(frame, size) for frame in frames.fetch(started)])
 
 
 def _fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   """Makes the takes and measures them."""
-  engine = candidate.engine(video=False)
+  engine = candidate.engine
   clips = clips_lib.load(args.records, engine.size_px, args.split, args.clips)
   speakers = _speakers(clips, args.count)
   if not speakers:
@@ -114,7 +114,7 @@ class _Stage:
     real, seen = self._real
     places = np.array([self._frames[0], self._frames[-1] + 1])
     sound = self._clip.audio[slice(*places * SAMPLES_PER_FRAME)]
-    source = self._engine.source(real[0])
+    source = self._engine.encode_source(real[0])
     made = list(
       speak(self._engine, source, sound, self._controls, self._emotion, seed)
     )[: len(real)]

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   portraits = clips_lib.load_portraits(
     args.portraits, args.count, candidate.size_px, args.names
   )
-  engine = candidate.engine(video=False)
+  engine = candidate.engine
   emotion = candidate.emotion(args.emotion)
   settings = {'weights': args.weights, 'emotion': args.emotion}
   cache = Cache(
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
       for seed in range(args.seeds):
 
         def make(portrait=portrait, sound=sound, seed=seed) -> Arrays:
-          source = engine.source(portrait)
+          source = engine.encode_source(portrait)
           frames = speak(
             engine, source, sound, candidate.controls, emotion, seed
           )

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, candidate: Candidate, judge) -> Report:
   """Makes the frames and measures them."""
   del judge  # nothing but the pictures counts
-  engine = candidate.engine(video=True)
+  engine = candidate.engine
   clips = clips_lib.load(args.records, engine.size_px, args.split, args.clips)
   spans = {clip.id: quietest(clip, args.frames) for clip in clips}
   clips = sorted(clips, key=lambda clip: spans[clip.id][1])

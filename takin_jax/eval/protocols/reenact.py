@@ -28,7 +28,7 @@ def reenactor(candidate: Candidate) -> Reenact:
   """Makes `f(key of ROWS, arrays of pairs) -> [N, H, W, 3] uint8`."""
   model = candidate.config.model
   params = {group: candidate.params[group] for group in GROUPS}
-  params = jax.device_put(params, candidate.device)
+  params = jax.device_put(params, candidate.engine.device)
 
   @jax.jit
   def own(params, source, driving):

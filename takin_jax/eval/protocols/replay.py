@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   """Makes the frames and measures them."""
-  engine = candidate.engine(video=True)
+  engine = candidate.engine
   clips = clips_lib.load(args.records, engine.size_px, args.split, args.clips)
   if not args.clips:
     clips = clips_lib.people_first(clips)[: args.count]

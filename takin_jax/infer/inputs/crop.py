@@ -4,15 +4,14 @@ In: a portrait or a driving video of any size. Out: the square that the model
 sees, in pixels of the picture.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import itertools
 import logging
-import os
 
 import numpy as np
 
 from takin_jax.data.faces import CropBox, find_crop, find_faces
-from takin_jax.data.media import MediaError, read_frames
+from takin_jax.data.media import MediaError
 from takin_jax.errors import InputError
 from takin_jax.face import FRAME_RATE_HZ
 
@@ -74,21 +73,22 @@ def portrait_crop(image: np.ndarray, mode: Mode, name: str) -> CropBox:
   return found[0]
 
 
-def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
+def driving_crop(
+  frames: Iterator[np.ndarray], mode: Mode, name: str
+) -> CropBox:
   """The part of a driving video that is followed: one constant square.
 
   Args:
-    path: a video file.
+    frames: [H, W, 3] uint8 each, at 25 Hz.
     mode: as for a portrait.
+    name: of the video, for messages.
 
   Raises:
     InputError: there is no face, or nothing at the given place.
-    MediaError: the file cannot be read.
   """
   stop = _LOOKS * _LOOK_EVERY
-  looks = itertools.islice(read_frames(path), 0, stop, _LOOK_EVERY)
   crops, problem = [], None
-  for image in looks:
+  for image in itertools.islice(frames, 0, stop, _LOOK_EVERY):
     try:
       crops.append(_found_crops(image, mode)[0])
     except MediaError as error:
@@ -97,7 +97,7 @@ def driving_crop(path: str | os.PathLike[str], mode: Mode) -> CropBox:
       break
   if not crops:
     raise InputError(
-      f'{path}, first {stop / FRAME_RATE_HZ:.0f} s: {problem}', 'driving_crop'
+      f'{name}, first {stop / FRAME_RATE_HZ:.0f} s: {problem}', 'driving_crop'
     )
   return _typical(crops)
 

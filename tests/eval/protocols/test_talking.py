@@ -13,7 +13,6 @@ from takin_jax.eval.protocols import (
   candidate,
   clips,
   emotion,
-  emotion_tables,
   own_speech,
   probe,
   takes,
@@ -24,8 +23,8 @@ from tests.eval.options import options
 
 
 def test_speak_renders_every_frame_that_sounds(tiny_candidate):
-  engine = tiny_candidate.engine(video=False)
-  source = engine.source(np.zeros((64, 64, 3), np.uint8))
+  engine = tiny_candidate.engine
+  source = engine.encode_source(np.zeros((64, 64, 3), np.uint8))
   sound = 0.1 * np.random.default_rng(0).normal(size=640 * 26 + 1)
   sound = sound.astype(np.float32)
   controls = tiny_candidate.controls
@@ -165,11 +164,11 @@ def test_blendshapes_of_both_sides_are_averaged():
   assert found['mouthSmile'] == pytest.approx(0.4)
   assert found['jawOpen'] == pytest.approx(0.2)
   rest = dict.fromkeys(found, 0.1)
-  change = emotion_tables.minus(found, rest)
-  assert emotion_tables.shows('happy', change, 0.29)
-  assert not emotion_tables.shows('happy', change, 0.31)
-  assert emotion_tables.shows('surprised:2', change, 0.05)
-  assert not emotion_tables.shows('angry', change, 0.05)
+  change = emotion.minus(found, rest)
+  assert emotion.shows('happy', change, 0.29)
+  assert not emotion.shows('happy', change, 0.31)
+  assert emotion.shows('surprised:2', change, 0.05)
+  assert not emotion.shows('angry', change, 0.05)
 
 
 def test_own_speech(tiny_candidate, records, tmp_path):

@@ -3,10 +3,8 @@ import pytest
 
 from takin_jax import weights
 from takin_jax.errors import InputError
-from takin_jax.infer import animate
-from takin_jax.infer.auto_emotion import AutoEmotion, certainty
+from takin_jax.infer.inputs.emotion import HeardEmotion, certainty
 from takin_jax.models.emotion_reader import GROUP
-from tests.infer import tiny
 
 FEATURES = 2 * 8  # states of both layers
 
@@ -26,7 +24,7 @@ def test_the_emotion_is_what_the_sound_sounds_like(tiny_weights, seconds):
   sound = np.ones(int(16_000 * seconds), 'f')
 
   def found(bias, scale=1.0):
-    read = AutoEmotion(config, {**params, GROUP: reader(bias)}, scale)
+    read = HeardEmotion(config, {**params, GROUP: reader(bias)}, scale)
     return read(0.0, sound)
 
   np.testing.assert_allclose(found(30.0), known['happy'], atol=1e-6)
@@ -43,29 +41,19 @@ def test_certainty():
   assert certainty({'a': 1.0}) == 0
 
 
-def test_weights_that_cannot_tell_say_so(refused):
-  error = refused('--emotion', 'auto')
-  assert 'cannot tell emotions from sound' in error
-  assert (
-    'happy, neutral' in error and 'takin_jax.train.release.emotions' in error
-  )
+def test_weights_that_cannot_tell_say_so(pipe):
+  with pytest.raises(InputError, match='cannot tell emotions') as error:
+    pipe.emotion('auto')
+  assert 'happy, neutral' in str(error.value)
+  assert 'takin_jax.train.release.emotions' in str(error.value)
 
 
-def test_auto_speaks(tmp_path, portrait, speech, monkeypatch):
-  monkeypatch.setenv('TAKIN_CACHE_DIR', str(tmp_path / 'cache'))
-  folder = tiny.save(tmp_path / 'weights')
-  config, params = weights.load(folder)
-  weights.save(folder, config, {**params, GROUP: reader(2.0)})
-  job = animate.Job(
-    source=str(portrait),
-    audio=str(speech),
-    output=str(tmp_path / 'x.mp4'),
-    emotion='auto',
-    crop='none',
-    weights=folder,
-  )
-  model = animate.open_model(job, print)
-  assert callable(model.emotion) and callable(model.wish())
+def test_auto_speaks(tiny_weights, pipe, portrait, speech):
+  config, params = weights.load(tiny_weights)
+  pipe.params = {**params, GROUP: reader(2.0)}
+  assert callable(pipe.emotion('auto'))
+  clip = pipe.speak(portrait, speech, emotion='auto', crop='none')
+  assert len(list(clip)) == clip.frame_count == 38
   del params['speech']
   with pytest.raises(InputError, match='cannot tell'):
-    AutoEmotion(config, {**params, GROUP: reader(2.0)})
+    HeardEmotion(config, {**params, GROUP: reader(2.0)})

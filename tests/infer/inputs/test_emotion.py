@@ -4,16 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from takin_jax.animation.controls import Controls
+from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.data.faces import CropBox
 from takin_jax.data.media import MediaError
 from takin_jax.errors import InputError
-from takin_jax.infer.emotion import FADE_S, Timeline, parse
-from takin_jax.infer.expression import read_expression
 from takin_jax.infer.inputs import crop
-from takin_jax.infer.loading import load
+from takin_jax.infer.inputs.emotion import FADE_S, Timeline, parse
 from takin_jax.infer.session import Session
-from tests.infer.make import NOISE, contents, write_video
+from tests.infer.make import NOISE, write_video
 
 KNOWN = {'neutral': np.full(63, 0.1), 'happy': np.full(63, 0.3)}
 NOTHING = np.zeros(0, 'f')
@@ -70,21 +68,22 @@ def test_bad_timeline_shows_a_good_one(text):
   assert '\n' not in str(error.value)
 
 
-def test_a_session_asks_for_the_emotion_of_every_chunk(live_engine):
+def test_a_session_asks_for_the_emotion_of_every_chunk(engine):
   """In time with the sound, and again after going back."""
-  plan, asked = live_engine.plan, []
+  chunks, asked = ChunkConfig(4, 2, 10), []
 
-  def wish(time_s, heard):
+  def emotion(time_s, heard):
     asked.append((round(time_s, 3), len(heard)))
-    return Controls().as_arrays(63)
+    return np.zeros(63, 'f')
 
   image = np.full((64, 64, 3), 128, np.uint8)
-  session = Session(live_engine, live_engine.source(image), wish)
-  sound = np.zeros(plan.sound_samples + plan.step_samples, 'f')
+  source = engine.encode_source(image)
+  session = Session(engine, source, None, emotion, chunks=chunks)
+  sound = np.zeros(chunks.sound_samples + chunks.step_samples, 'f')
   kept = session.snapshot()
   list(session.motions(sound))
-  samples = plan.past * 640 + plan.sound_samples
-  chunk_s = plan.chunk / 25
+  samples = chunks.past * 640 + chunks.sound_samples
+  chunk_s = chunks.chunk / 25
   want = [(chunk_s / 2, samples), (1.5 * chunk_s, samples)]
   assert asked == want
   session.rewind(kept)
@@ -98,49 +97,25 @@ def a_face_everywhere(monkeypatch):
 
 
 def test_expression_is_what_the_extractor_reads(
-  engine, tiny_weights, tmp_path, a_face_everywhere
+  engine, pipe, tmp_path, a_face_everywhere
 ):
-  config, params = load(tiny_weights)
   picture = tmp_path / 'face.png'
   cv2.imwrite(str(picture), NOISE[..., ::-1])
-  vector = read_expression(picture, config, params)
+  vector = pipe.emotion_from(picture)
   image = cv2.resize(NOISE[8:88], (64, 64), interpolation=cv2.INTER_AREA)
-  want = np.asarray(engine.source(image).motion.exp).reshape(-1)
+  want = np.asarray(engine.encode_source(image).motion.exp).reshape(-1)
   np.testing.assert_allclose(vector, want, atol=1e-4)
   video = write_video(tmp_path / 'face.mp4', frames=11)
-  moved = read_expression(video, config, params)
+  moved = pipe.emotion_from(video)
   assert moved.shape == (63,) and np.isfinite(moved).all()
   assert abs(moved - vector).max() > 1e-4
 
 
-def test_expression_needs_a_face_and_a_file(tiny_weights, tmp_path):
-  config, params = load(tiny_weights)
+def test_expression_needs_a_face_and_a_file(pipe, tmp_path):
   picture = tmp_path / 'noise.png'
   cv2.imwrite(str(picture), NOISE)
   for path in (picture, write_video(tmp_path / 'noise.mp4')):
-    with pytest.raises(InputError, match='no face') as error:
-      read_expression(path, config, params)
-    assert '--crop' not in str(error.value)
+    with pytest.raises(InputError, match='^emotion_from: .*no face'):
+      pipe.emotion_from(path)
   with pytest.raises(MediaError, match='nowhere'):
-    read_expression(tmp_path / 'nowhere.png', config, params)
-  with pytest.raises(InputError, match='no motion'):
-    read_expression(picture, config, {})
-
-
-def test_timeline_and_picture_on_the_command_line(
-  run, portrait, speech, a_face_everywhere, tmp_path
-):
-  given = ('-s', portrait, '-a', speech, '-o', 'x.mp4')
-  code, _, err = run(*given, '--emotion', '0:neutral,0.6:happy:2')
-  assert code == 0, err
-  assert contents(tmp_path / 'work' / 'x.mp4')[0] == 38
-  code, _, err = run(*given, '--emotion-from', portrait, '--emotion-scale', 1.5)
-  assert code == 0, err
-
-
-def test_wrong_emotions_on_the_command_line(refused, portrait):
-  assert '0:neutral,2.5:happy' in refused('--emotion', '0:happy,x:happy')
-  assert 'not allowed' in refused(
-    '--emotion', 'happy', '--emotion-from', portrait
-  )
-  assert 'nowhere.jpg' in refused('--emotion-from', 'nowhere.jpg')
+    pipe.emotion_from(tmp_path / 'nowhere.png')

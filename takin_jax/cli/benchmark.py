@@ -18,11 +18,15 @@ import jax
 import numpy as np
 
 from takin_jax import face
+from takin_jax.animation.chunks import ChunkConfig
+from takin_jax.cli.job import Job
 from takin_jax.data import media
 from takin_jax.face import FRAME_RATE_HZ
-from takin_jax.infer import live
-from takin_jax.infer.animate import Job, Note, open_model
-from takin_jax.infer.session import Session
+from takin_jax.infer.engine import Engine
+from takin_jax.infer.inputs.portrait import read_portrait
+from takin_jax.infer.pipeline import Pipeline
+from takin_jax.infer.player import Player, Report
+from takin_jax.infer.session import Session, live_chunks, programs_of
 
 _CALLS = 50
 _PERCENTILES = (50, 95, 99)
@@ -43,49 +47,75 @@ class Measurements:
     return '\n'.join(f'{name:<{width}}  {value}' for name, value in self.lines)
 
 
-def measure(job: Job, note: Note) -> Measurements:
+def measure(job: Job) -> Measurements:
   """Measures a job's model as a live stream uses it.
 
   Args:
     job: weights, portrait, speech and live options.
-    note: called with what the user should know meanwhile.
 
   Raises:
-    InputError, MediaError, WeightsError: in one sentence what is wrong.
+    InputError: in one sentence what is wrong.
   """
-  plan = live.live_plan(job)
+  args, chunks = job.args, live_chunks(**job.live())
   speech = media.read_audio(job.speech)
-  model = open_model(job, note)
-  with tempfile.TemporaryDirectory() as empty:
-    fresh = dataclasses.replace(model, store=pathlib.Path(empty))
-    cold_s, _ = _timed(lambda: fresh.compile(plan=plan))
-    warm_s, engine = _timed(lambda: fresh.compile(plan=plan))
-  image = model.portrait(engine.size_px)
-  source = jax.block_until_ready(engine.source(image))
-  wish, state = model.wish(), engine.first_state(job.seed)
-  sound = np.resize(speech, plan.sound_samples)
-  now = wish(0.0, sound) if callable(wish) else wish
-  now = now.as_arrays(3 * source.kp.shape[-2])
-  _, motions = engine.speech(state, sound, source, now)
-  stages = {
-    'portrait': lambda: engine.source(image),
-    f'speech to motion, {plan.chunk} frames': lambda: engine.speech(
-      state, sound, source, now
-    ),
-    'frame': lambda: np.asarray(engine.frames(source, motions, 0)),
-  }
+  pipe = job.load()
+  session = pipe.session(job.portrait, **job.speaking(pipe), **job.live())
+  session.warm_up()
   lines = [
-    ('device', f'{model.device.device_kind}, jax {jax.__version__}'),
-    ('model', f'{model.config.name}, {engine.size_px} px in, {job.dtype}'),
-    ('start, cold / from stored programs', f'{cold_s:.2f} / {warm_s:.2f} s'),
+    ('device', f'{pipe.engine.device.device_kind}, jax {jax.__version__}'),
+    ('model', f'{pipe.config.name}, {pipe.engine.size_px} px in, {args.dtype}'),
+    ('start, cold / from stored programs', _start(pipe, chunks)),
+    *_stages(pipe, job, chunks, speech),
+    *_stream(session, speech, chunks),
+    ('peak memory of the process', f'{_peak_mib():.0f} MiB'),
+    ('device memory', _device_memory(pipe.engine.device)),
   ]
-  lines += [(name, _percentiles(call)) for name, call in stages.items()]
-  session = Session(engine, source, wish, job.seed)
-  live.warm_up(session)
-  report, work_s = _whole(session, speech, plan.step_samples)
+  return Measurements(lines)
+
+
+def _start(pipe: Pipeline, chunks: ChunkConfig) -> str:
+  """Seconds until all programs of a session are ready."""
+  with tempfile.TemporaryDirectory() as empty:
+    store = pathlib.Path(empty)
+
+    def compile_all() -> None:
+      engine = Engine(pipe.config, pipe.params, pipe.engine.device, store)
+      engine.compile(*programs_of(chunks))
+
+    cold_s, warm_s = (_timed(compile_all)[0] for _ in range(2))
+  return f'{cold_s:.2f} / {warm_s:.2f} s'
+
+
+def _stages(
+  pipe: Pipeline, job: Job, chunks: ChunkConfig, speech: np.ndarray
+) -> list[tuple[str, str]]:
+  """Times of every stage, each with its result on the host or ready."""
+  engine = pipe.engine
+  picture = read_portrait(job.portrait, job.args.crop).crop(engine.size_px)
+  source = jax.block_until_ready(engine.encode_source(picture))
+  state = engine.first_state(chunks, job.args.seed)
+  sound = np.resize(speech, chunks.sound_samples)
+  controls = pipe.controls.as_arrays(engine.exp_dim)
+  given = (chunks, state, sound, source, controls)
+  _, motions = engine.generate_motion(*given)
+  stages = {
+    'portrait': lambda: engine.encode_source(picture),
+    f'speech to motion, {chunks.chunk} frames': lambda: engine.generate_motion(
+      *given
+    ),
+    'frame': lambda: np.asarray(engine.render(source, motions)),
+  }
+  return [(name, _percentiles(call)) for name, call in stages.items()]
+
+
+def _stream(
+  session: Session, speech: np.ndarray, chunks: ChunkConfig
+) -> list[tuple[str, str]]:
+  """Sound to encoded frames, as fast as it goes."""
+  report, work_s = _whole(session, speech, chunks.step_samples)
   delays = 1000 * np.percentile(report.delays_s, (50, 95))
-  waiting_ms = 1000 * (plan.chunk + plan.look_ahead) / FRAME_RATE_HZ
-  lines += [
+  waiting_ms = 1000 * (chunks.chunk + chunks.look_ahead) / FRAME_RATE_HZ
+  return [
     ('sound to encoded frames', f'{report.frames / work_s:.1f} FPS'),
     ('real-time factor', f'{work_s * FRAME_RATE_HZ / report.frames:.3f}'),
     (
@@ -93,10 +123,7 @@ def measure(job: Job, note: Note) -> Measurements:
       f'p50 {delays[0]:.0f}, p95 {delays[1]:.0f} ms '
       f'(chunk and look-ahead: {waiting_ms:.0f} ms)',
     ),
-    ('peak memory of the process', f'{_peak_mib():.0f} MiB'),
-    ('device memory', _device_memory(model.device)),
   ]
-  return Measurements(lines)
 
 
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -119,7 +146,7 @@ def _percentiles(call: Callable[[], Any]) -> str:
 
 def _whole(
   session: Session, speech: np.ndarray, step: int
-) -> tuple[live.Report, float]:
+) -> tuple[Report, float]:
   """Sound to encoded video as fast as it goes: how it went, and seconds."""
   blocks = (
     (speech[i : i + step], time.monotonic())
@@ -129,7 +156,7 @@ def _whole(
     path = os.path.join(folder, 'live.ts')
     with media.open_live(path, face.SAMPLE_RATE_HZ) as writer:
       seconds, report = _timed(
-        lambda: live.Player(session, writer, False).play(blocks)
+        lambda: Player(session, writer, False).play(blocks)
       )
   return report, seconds
 

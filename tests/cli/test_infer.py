@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from takin_jax.data import media
+from takin_jax.data.faces import CropBox
+from takin_jax.infer.inputs import crop
 from tests.infer.make import NOISE, VOICE, contents, write_audio, write_video
 
 
@@ -55,6 +57,19 @@ def test_an_existing_file_is_replaced(run, portrait, speech, tmp_path):
   )
   assert code == 0, err
   assert contents('x.mp4')[0] == 38
+
+
+def test_timeline_and_picture_on_the_command_line(
+  run, portrait, speech, tmp_path, monkeypatch
+):
+  box = CropBox(0, 8, 80)
+  monkeypatch.setattr(crop, 'find_faces', lambda image: [box])
+  given = ('-s', portrait, '-a', speech, '-o', 'x.mp4')
+  code, _, err = run(*given, '--emotion', '0:neutral,0.6:happy:2')
+  assert code == 0, err
+  assert contents(tmp_path / 'work' / 'x.mp4')[0] == 38
+  code, _, err = run(*given, '--emotion-from', portrait, '--emotion-scale', 1.5)
+  assert code == 0, err
 
 
 # Unusual but good input.

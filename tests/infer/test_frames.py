@@ -3,7 +3,7 @@ import threading
 import jax.numpy as jnp
 import pytest
 
-from takin_jax.infer import output
+from takin_jax.infer import frames as frames_lib
 
 
 def test_fetch_starts_a_frame_before_it_waits_for_the_last():
@@ -14,7 +14,7 @@ def test_fetch_starts_a_frame_before_it_waits_for_the_last():
       started.append(i)
       yield jnp.full((1, 2, 2, 3), i)
 
-  fetched = output.fetch(frames())
+  fetched = frames_lib.fetch(frames())
   assert next(fetched)[0, 0, 0] == 0
   assert started == [0, 1]
   assert [int(f[0, 0, 0]) for f in fetched] == [1, 2, 3]
@@ -39,7 +39,7 @@ class Writer:
 
 def test_frames_are_encoded_in_order_on_another_thread():
   writer = Writer()
-  output.write_all(writer, iter(range(50)), iter('abc'))
+  frames_lib.write_all(writer, iter(range(50)), iter('abc'))
   assert writer.frames == list(range(50))
   assert writer.sound == list('abc')
   assert writer.threads.isdisjoint({threading.get_ident()})
@@ -47,4 +47,4 @@ def test_frames_are_encoded_in_order_on_another_thread():
 
 def test_a_failing_writer_ends_the_work():
   with pytest.raises(OSError, match='disk full'):
-    output.write_all(Writer(fail_at=3), iter(range(10**9)), iter(()))
+    frames_lib.write_all(Writer(fail_at=3), iter(range(10**9)), iter(()))

@@ -7,22 +7,17 @@ live video, and a report: how late frames were, and how many were left out.
 from collections.abc import Iterable, Iterator
 import contextlib
 import dataclasses
-import itertools
 import os
 import queue
-import sys
 import threading
 import time
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from takin_jax.animation.chunks import LIVE, ChunkConfig
 from takin_jax.data import media
-from takin_jax.errors import InputError
 from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
-from takin_jax.infer import output
-from takin_jax.infer.animate import Job, Note, open_model
+from takin_jax.infer.frames import Encoder, fetch
 from takin_jax.infer.session import Session
 from takin_jax.types import Motion
 
@@ -120,7 +115,7 @@ class Player:
 
   def play(self, arrivals: Iterable[tuple[np.ndarray, float]]) -> Report:
     """Runs until the sound ends, or until Ctrl-C, which ends a microphone."""
-    with output.Encoder() as encode:
+    with Encoder() as encode:
       came_s = time.monotonic()
       with contextlib.suppress(KeyboardInterrupt):
         for block, came_s in arrivals:
@@ -132,7 +127,7 @@ class Player:
     return self.report
 
   def _show(
-    self, encode: output.Encoder, motions: Motion, count: int, came_s: float
+    self, encode: Encoder, motions: Motion, count: int, came_s: float
   ) -> None:
     """Makes and writes the frames of a chunk."""
     skipped = self._overdue(count)
@@ -140,7 +135,7 @@ class Player:
       self._write(encode, self._last)
     self.report.dropped += skipped
     started = self._session.render(motions, count, skipped)
-    for i, image in enumerate(output.fetch(started)):
+    for i, image in enumerate(fetch(started)):
       now_s = time.monotonic()
       if not i:
         self.report.delays_s.append(now_s - came_s)
@@ -162,68 +157,8 @@ class Player:
   def _due_s(self, frame: int) -> float:
     return self._start_s + frame / FRAME_RATE_HZ
 
-  def _write(self, encode: output.Encoder, image: np.ndarray) -> None:
+  def _write(self, encode: Encoder, image: np.ndarray) -> None:
     self.report.frames += 1
     encode(self._writer.write, image)
     sound, self._sound = np.split(self._sound, [SAMPLES_PER_FRAME])
     encode(self._writer.write_audio, sound)
-
-
-def warm_up(session: Session) -> None:
-  """Runs every program once, on silence."""
-  before = session.snapshot()
-  silence = np.zeros(1, np.float32)
-  started = itertools.chain(session.feed(silence), session.flush())
-  for _ in output.fetch(started):
-    break
-  session.rewind(before)
-
-
-def speak(job: Job, note: Note) -> Report:
-  """Makes a live video.
-
-  Args:
-    job: what to make; `stream` or `realtime` is set.
-    note: called with what the user should know meanwhile.
-
-  Raises:
-    InputError, MediaError, WeightsError: in one sentence what is wrong.
-  """
-  start_s = time.monotonic()
-  if job.driving is not None:
-    raise InputError('--stream and --realtime take speech: leave -d out.')
-  if job.stream and (job.audio is not None or job.realtime):
-    raise InputError(
-      '--stream reads the standard input: leave -a and --realtime out.'
-    )
-  media.live_format(job.output)  # before anything is loaded
-  plan = live_plan(job)
-  model = open_model(job, note)
-  engine = model.compile(plan=plan)
-  source = engine.source(model.portrait(engine.size_px))
-  session = Session(engine, source, model.wish(), job.seed)
-  warm_up(session)
-  if job.verbose:
-    note(f'ready after {time.monotonic() - start_s:.2f} s')
-  with media.open_live(job.output, SAMPLE_RATE_HZ) as writer:
-    blocks = (
-      media.listen(_standard_input()) if job.stream else paced(job.speech)
-    )
-    return Player(session, writer, job.realtime).play(Arrivals(blocks))
-
-
-def live_plan(job: Job) -> ChunkConfig:
-  """How a job's sound is cut."""
-  frame_ms = 1000 // FRAME_RATE_HZ
-  if job.chunk_ms < frame_ms:
-    raise InputError(f'--chunk is at least {frame_ms} milliseconds.')
-  return dataclasses.replace(
-    LIVE,
-    chunk=job.chunk_ms // frame_ms,
-    look_ahead=job.look_ahead_ms // frame_ms,
-  )
-
-
-def _standard_input() -> BinaryIO:
-  """A reader of our own: Python cannot exit while a thread waits in its."""
-  return os.fdopen(os.dup(sys.stdin.fileno()), 'rb')

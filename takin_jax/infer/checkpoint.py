@@ -1,18 +1,15 @@
-"""Weights folder -> config and parameters, as the command line wants them."""
+"""Weights folder -> config and parameters, ready to be compiled."""
 
 import os
 from typing import Any
 
 from ml_collections import ConfigDict
-import numpy as np
 
 from takin_jax import renderer
 from takin_jax import weights as weights_lib
-from takin_jax.animation.controls import Controls, InferConfig
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
-from takin_jax.infer.emotion import named
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
 
@@ -53,7 +50,7 @@ def load(
     try:
       wanted = load_config(config_file)
     except ValueError as error:
-      raise InputError(str(error)) from None
+      raise InputError(str(error), 'config') from None
     _check_same_model(config, wanted, config_file)
     for block in ('diffusion', 'infer'):
       if block in wanted:
@@ -65,7 +62,8 @@ def load(
     if cfg.sample_steps > cfg.steps:
       raise InputError(
         f'{cfg.sample_steps} denoising steps are more than these weights '
-        f'know: take at most {cfg.steps}.'
+        f'know: take at most {cfg.steps}.',
+        'steps',
       )
   if renderer.STATS in params:
     model, params = renderer.fold(config.model, params)
@@ -92,41 +90,6 @@ def _check_same_model(
       raise InputError(
         f'The weights are of the config {have.name!r}, which differs in '
         f'{name!r} from {want.name!r} ({config_file}): give the config that '
-        'they belong to.'
+        'they belong to.',
+        'config',
       )
-
-
-def emotion_vector(
-  text: str | None, config: ConfigDict, params: dict[str, Any]
-) -> np.ndarray | None:
-  """[3K] expression for `NAME[:scale]`, or the weights' own, or None."""
-  text = text or infer_config(config).emotion
-  return named(text, params.get('emotions', {})) if text else None
-
-
-def infer_config(config: ConfigDict) -> InferConfig:
-  """The settings that suit these weights."""
-  return InferConfig.of(config)
-
-
-def controls(config: ConfigDict, blinks: float | None = None) -> Controls:
-  """How motion is put on the portrait when the user asks for nothing.
-
-  Args:
-    config: of the weights.
-    blinks: a minute; None: what suits the weights.
-
-  Raises:
-    InputError: blinks are asked for, and the lids are not known.
-  """
-  cfg = infer_config(config)
-  if not cfg.landmark_keypoints:
-    if blinks:
-      raise InputError(
-        f'Nobody knows which keypoints of {config.name!r} are lids: leave '
-        '--blinks out with these weights.'
-      )
-    blinks = 0.0
-  if blinks is None:
-    blinks = cfg.blinks_per_minute
-  return Controls(max_pose_deg=cfg.max_pose_deg, blinks_per_minute=blinks)

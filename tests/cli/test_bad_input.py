@@ -19,7 +19,9 @@ def test_not_an_image(refused, tmp_path):
 
 
 def test_an_image_without_a_face_says_what_to_try(refused, portrait):
-  assert '--crop' in refused('-s', portrait)
+  error = refused('-s', portrait)
+  assert error.startswith('infer.py: --crop: ')
+  assert 'x,y,size' in error
 
 
 def test_a_driving_video_without_a_face(refused, tmp_path):
@@ -65,6 +67,14 @@ def test_unknown_emotion_lists_the_known(refused):
   error = refused('--emotion', 'furious')
   assert 'furious' in error
   assert 'happy, neutral' in error
+
+
+def test_wrong_emotions_on_the_command_line(refused, portrait):
+  assert '0:neutral,2.5:happy' in refused('--emotion', '0:happy,x:happy')
+  assert 'not allowed' in refused(
+    '--emotion', 'happy', '--emotion-from', portrait
+  )
+  assert 'nowhere.jpg' in refused('--emotion-from', 'nowhere.jpg')
 
 
 @pytest.mark.parametrize('crop', ['centre', '1,2', '1,2,x', '1,2,nan'])
