@@ -64,14 +64,15 @@ def read(
 
   @jax.jit
   def run(params, source, driving):
-    kp, _ = renderer.extract_motion(model, params, source / 255.0)
-    _, motion = renderer.extract_motion(model, params, driving / 255.0)
+    source, driving = map(renderer.to_float, (source, driving))
+    kp, _ = renderer.extract_motion(model, params, source)
+    _, motion = renderer.extract_motion(model, params, driving)
     return transform_keypoints(kp, motion), motion.exp
 
   count, out = len(pairs['source']), []
   for start in range(0, count, _BATCH):
     index = np.minimum(np.arange(start, start + _BATCH), count - 1)
-    images = (pairs[k][index].astype('f') for k in ('source', 'driving'))
+    images = (pairs[k][index] for k in ('source', 'driving'))
     found = run(params, *map(jnp.asarray, images))
     out.append([np.asarray(x)[: count - start] for x in found])
   x, exp = (np.concatenate(part) for part in zip(*out, strict=True))
