@@ -16,7 +16,7 @@ from takin_jax.config import build
 from takin_jax.diffusion import normalization
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.face import HEAD_DIM, SAMPLES_PER_FRAME
+from takin_jax.face import HEAD, HEAD_DIM, LIPS, SAMPLES_PER_FRAME
 from takin_jax.models.denoiser import (
   Conditions,
   DenoiserConfig,
@@ -164,6 +164,7 @@ def generate(
   context: Context,
   key: jax.Array,
   past: int = 0,
+  first_frame: int | jax.Array = 0,
 ) -> jax.Array:
   """Motion for speech.
 
@@ -172,14 +173,20 @@ def generate(
     params: the groups `denoiser` and `stats`.
     states: [L + 1, B, 2 (past + T), E] of `encode_speech`.
     context: all else.
-    key: of the noise that becomes motion.
+    key: of the noise that becomes motion, the same for all of a stream.
     past: frames at the beginning that are only listened to.
+    first_frame: [] number in the stream of the first one that is generated.
 
   Returns:
     [B, T, M] in the denoiser's units: the next prefix, and for `to_motion`.
   """
   batch = context.source_kp.shape[0]
-  emotion = normalization.normalize(params['stats'], context.emotion)
+  stats = params['stats']
+  emotion = normalization.normalize(stats, context.emotion)
+  # Only whole vectors are taken apart into directions.
+  head = jnp.broadcast_to(stats['mean'][HEAD], (batch, HEAD_DIM))
+  rest = jnp.concatenate([context.emotion, head], -1)
+  lip_rest = normalization.normalize(stats, rest)[:, LIPS]
   return sample_motion(
     _denoiser(config.model),
     params['denoiser'],
@@ -194,6 +201,8 @@ def generate(
     build(DiffusionConfig, config.diffusion),
     key,
     past,
+    first_frame,
+    jnp.where(context.has_emotion[:, None], lip_rest, 0.0),
   )
 
 

@@ -15,8 +15,6 @@ from takin_jax.face import FRAME_RATE_HZ, LIDS
 # How far the lids are closed in the frames of a blink: shut at once, slow to
 # open again.
 COURSE = (0.25, 0.85, 1.0, 0.8, 0.5, 0.3, 0.2, 0.1)
-CLOSED_GAP = 0.005  # canonical distance of closed lids
-LOWER_SHARE = 0.17  # of the way is the lower lid's
 # Blinks are random, but not nearer than this part of their mean distance, and
 # not further apart than so many times it.
 NEAREST, FURTHEST = 0.25, 3.0
@@ -68,5 +66,6 @@ def close_lids(exp: jax.Array, kp: jax.Array, share: jax.Array) -> jax.Array:
   Returns:
     [T, K, 3].
   """
-  open_by = openings.excess(exp, kp, LIDS, CLOSED_GAP)
-  return openings.part(exp, LIDS, -share[:, None] * open_by, LOWER_SHARE)
+  open_by = openings.excess(exp, kp, LIDS, openings.CLOSED_LIDS)
+  by = -share[:, None] * open_by
+  return openings.part(exp, LIDS, by, openings.LOWER_LID_SHARE)

@@ -40,10 +40,6 @@ LIPS_AFTER, HEAD_AFTER = 6, 25  # frames of silence before they move
 LIPS_FRAMES, HEAD_FRAMES = 4.0, 50.0  # time constants of coming to rest
 WAKE_FRAMES = 2.0  # and of leaving it
 HEAD_SHARE = 0.6  # so much less movement at rest
-LOWER_SHARE = 0.7  # of closing the mouth is the lower lip's: the jaw does it
-# Canonical distance of the inner lips of a closed mouth: what the training
-# people have in one frame of twenty.
-CLOSED_GAP = 0.01
 
 
 def _low_waves(below_hz: float) -> np.ndarray:
@@ -177,8 +173,9 @@ def settle(
     pose_deg=still * motion.pose_deg,
   )
   if landmark_keypoints:
-    open_by = openings.excess(motion.exp, kp, (INNER_LIPS,), CLOSED_GAP)
+    closed, share = openings.CLOSED_LIPS, openings.LOWER_LIP_SHARE
+    open_by = openings.excess(motion.exp, kp, (INNER_LIPS,), closed)
     closer, pairs = -lips[:, None] * open_by, (OUTER_LIPS, INNER_LIPS)
-    exp = openings.part(motion.exp, pairs, closer, LOWER_SHARE)
+    exp = openings.part(motion.exp, pairs, closer, share)
     motion = motion.replace(exp=exp)
   return state, motion

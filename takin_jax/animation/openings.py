@@ -9,6 +9,12 @@ import numpy as np
 
 from takin_jax.face import Pairs, gaps
 
+# Canonical distances. Inner lips: what the training people have in one frame of
+# twenty.
+CLOSED_LIPS, CLOSED_LIDS = 0.01, 0.005
+# Of the way is the lower one's: the jaw closes a mouth, the upper lid an eye.
+LOWER_LIP_SHARE, LOWER_LID_SHARE = 0.7, 0.17
+
 
 def part(
   points: jax.Array,

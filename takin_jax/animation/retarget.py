@@ -9,13 +9,17 @@ import jax.numpy as jnp
 
 from takin_jax.animation import openings
 from takin_jax.animation.controls import Controls
-from takin_jax.face import INNER_LIPS, OUTER_LIPS
+from takin_jax.face import INNER_LIPS, LIDS, OUTER_LIPS
 from takin_jax.ops.geometry import (
   pose_from_matrix,
   relative_motion,
   rotation_matrix,
 )
 from takin_jax.types import Motion
+
+# A portrait's eyes are this much smaller or larger than usual, at most: one
+# with closed eyes shall not speak with closed eyes.
+OWN_LIDS = (0.6, 1.4)
 
 
 def speak(source: Motion, predicted: Motion, controls: Controls) -> Motion:
@@ -40,6 +44,33 @@ def speak(source: Motion, predicted: Motion, controls: Controls) -> Motion:
     t=source.t + controls.pose_scale * predicted.t,
     pose_deg=source.pose_deg + _limit(turn, controls.max_pose_deg),
   )
+
+
+def own_lids(
+  exp: jax.Array, neutral: jax.Array, kp: jax.Array, own_exp: jax.Array
+) -> jax.Array:
+  """Eyes as open as the portrait's own while its speech has neutral ones.
+
+  Predicted expressions are absolute, and lids would sag, or stare, in a
+  portrait whose eyes are not those of an average face. Closed ones stay so.
+
+  Args:
+    exp: [T, K, 3] predicted expressions, of landmark keypoints.
+    neutral: [3K] the expression of an average face at rest.
+    kp: [1, K, 3] canonical keypoints of the portrait.
+    own_exp: [1, K, 3] the portrait's own expression.
+
+  Returns:
+    [T, K, 3].
+  """
+  open_by, usual, own = (
+    openings.excess(x, kp, LIDS, openings.CLOSED_LIDS)
+    for x in (exp, neutral.reshape(1, -1, 3), own_exp)
+  )
+  share = own.mean() / jnp.maximum(usual.mean(), 1e-4)
+  share = jnp.clip(share, *OWN_LIDS)
+  by = (share - 1.0) * open_by
+  return openings.part(exp, LIDS, by, openings.LOWER_LID_SHARE)
 
 
 def drive(

@@ -18,7 +18,7 @@ from takin_jax.animation import blink, emotion, idle, retarget
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls, InferConfig
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.face import HEAD_DIM, SAMPLES_PER_FRAME
+from takin_jax.face import EXP, HEAD_DIM, SAMPLES_PER_FRAME
 from takin_jax.types import Motion, Source
 
 Params = dict[str, Any]
@@ -34,6 +34,7 @@ class SpeechState:
     prefix_mask: [P] bool, False where there was none.
     chunk_index: [] number of the chunk.
     key: of the noise.
+    unseeded: [] bool, the first sound will decide about the noise.
     idle: how silent it has been.
     blink: [] frames to the next blink.
     emotion: [K, 3] what was added to its last expression for the emotion.
@@ -44,6 +45,7 @@ class SpeechState:
   prefix_mask: jax.Array
   chunk_index: jax.Array
   key: jax.Array
+  unseeded: jax.Array
   idle: idle.IdleState
   blink: jax.Array
   emotion: jax.Array
@@ -53,7 +55,7 @@ def first_state(
   cfg: DiffusionConfig,
   chunks: ChunkConfig,
   motion_dim: int,
-  seed: int,
+  seed: int | None = None,
   levels_db: np.ndarray | None = None,
 ) -> SpeechState:
   """The state before any sound.
@@ -62,7 +64,8 @@ def first_state(
     cfg: the diffusion process.
     chunks: sizes.
     motion_dim: M.
-    seed: of the noise that becomes motion.
+    seed: of the noise that becomes motion; None: the sound decides, so that
+      another sentence is spoken with other movements, the same with the same.
     levels_db: [T] `idle.levels` of the whole recording, where it is known.
   """
   return SpeechState(
@@ -70,7 +73,8 @@ def first_state(
     prefix=np.zeros((cfg.prefix, motion_dim), np.float32),
     prefix_mask=np.zeros(cfg.prefix, bool),
     chunk_index=np.int32(0),
-    key=jax.device_get(jax.random.key_data(jax.random.key(seed))),
+    key=jax.device_get(jax.random.key_data(jax.random.key(seed or 0))),
+    unseeded=np.bool_(seed is None),
     idle=idle.first_state(levels_db),
     blink=blink.first_state(),
     emotion=np.zeros(((motion_dim - HEAD_DIM) // 3, 3), np.float32),
@@ -103,8 +107,7 @@ def speech_step(
     The state for the next chunk, and the portrait's motion [chunk, ...].
   """
   infer = InferConfig.of(config)
-  key = jax.random.wrap_key_data(state.key)
-  key = jax.random.fold_in(key, state.chunk_index)
+  key, unseeded = _stream_key(state, sound)
   wave = jnp.concatenate([state.past, sound])
   x = audio_to_motion.generate(
     config,
@@ -119,6 +122,7 @@ def speech_step(
     ),
     key,
     chunks.past,
+    state.chunk_index * chunks.chunk,
   )[0, : chunks.chunk]
   predicted = Motion.from_vector(audio_to_motion.to_motion(params, x))
   shift = emotion.course(
@@ -133,11 +137,18 @@ def speech_step(
   silence, predicted = idle.settle(
     state.idle, sound, predicted, source.kp, infer.landmark_keypoints
   )
+  if infer.landmark_keypoints:
+    exp = retarget.own_lids(
+      predicted.exp, _neutral(params), source.kp, source.motion.exp
+    )
+    predicted = predicted.replace(exp=exp)
   motion = retarget.speak(source.motion, predicted, controls)
   wait = state.blink
   if infer.landmark_keypoints:
     rate = controls.blinks_per_minute
-    chance = jax.random.uniform(jax.random.fold_in(key, 2), (chunks.chunk,))
+    chance = jax.random.fold_in(key, state.chunk_index)
+    chance = jax.random.fold_in(chance, 2)  # not that of any frame's noise
+    chance = jax.random.uniform(chance, (chunks.chunk,))
     wait, closed = blink.course(wait, rate, chance)
     motion = motion.replace(exp=blink.close_lids(motion.exp, source.kp, closed))
   made = jnp.ones(chunks.chunk, bool)
@@ -146,9 +157,30 @@ def speech_step(
     prefix=jnp.concatenate([state.prefix, x])[chunks.chunk :],
     prefix_mask=jnp.concatenate([state.prefix_mask, made])[chunks.chunk :],
     chunk_index=state.chunk_index + 1,
-    key=state.key,
+    key=jax.random.key_data(key),
+    unseeded=unseeded,
     idle=silence,
     blink=wait,
     emotion=shift[-1],
   )
   return state, motion
+
+
+def _neutral(params: Params) -> jax.Array:
+  """[3K] expression of an average face: named so, or the mean of all motion."""
+  named = params.get('emotions', {}).get('neutral')
+  return params['stats']['mean'][EXP] if named is None else named
+
+
+def _stream_key(
+  state: SpeechState, sound: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """The key of the stream's noise, and whether it still waits for a sound."""
+  key = jax.random.wrap_key_data(state.key)
+  # A sum that wraps around, of 16-bit samples by odd numbers.
+  samples = jnp.round(32768.0 * sound).astype(jnp.int32).astype(jnp.uint32)
+  odd = 2 * jnp.arange(len(sound), dtype=jnp.uint32) + 1
+  told = (samples * odd * odd).sum(dtype=jnp.uint32)
+  now = state.unseeded & (samples != 0).any()
+  key = jnp.where(now, jax.random.fold_in(key, told), key)
+  return key, state.unseeded & ~now

@@ -1,14 +1,22 @@
-"""Motion for a window of speech: the denoiser under guided DDIM."""
+"""Motion for a window of speech: the denoiser under guided DDIM.
+
+The noise that it begins with belongs to the frames of a stream, not to the
+windows that the stream is cut into: a frame that two windows share begins with
+the same noise in both, and what is slow in the noise goes on.
+"""
 
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from takin_jax import face
 from takin_jax.diffusion.sampler import ddim, guided
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import Conditions, MotionDenoiser
+
+_BEFORE = 1 << 16  # frames before a stream that noise may come from
 
 
 def sample_motion(
@@ -20,6 +28,8 @@ def sample_motion(
   cfg: DiffusionConfig,
   key: jax.Array,
   heard: int = 0,
+  first_frame: int | jax.Array = 0,
+  lip_rest: jax.Array | None = None,
 ) -> jax.Array:
   """Samples a batch of windows.
 
@@ -30,8 +40,11 @@ def sample_motion(
     conditions: the fields of `Conditions`, but for speech.
     no_emotion: [B] bool, True: as if no emotion were given.
     cfg: steps and strengths of guidance.
-    key: of the noise.
+    key: of the noise, the same for all of a stream.
     heard: frames before the window that are only listened to.
+    first_frame: [] number of the window's first frame in its stream.
+    lip_rest: [B, L] normalised lips around which `cfg.lip_gain` works; None:
+      their mean.
 
   Returns:
     [B, T, M] normalised motion.
@@ -65,11 +78,12 @@ def sample_motion(
     cfg.guidance_audio,
     cfg.guidance_emotion,
   )
-  key, noise_key = jax.random.split(key)
   shape = (*speech.shape[:2], denoiser.cfg.motion_dim)
-  noise = jax.random.normal(noise_key, shape)
-  noise = noise.at[..., face.LIPS].multiply(cfg.lip_noise)
-  x = ddim(predict, noise, cfg, key)
+  noise = first_noise(cfg, key, first_frame, shape)
+  x = ddim(predict, noise, cfg, jax.random.fold_in(key, first_frame))
+  rest = 0.0 if lip_rest is None else lip_rest[:, None]
+  lips = rest + cfg.lip_gain * (x[..., face.LIPS] - rest)
+  x = x.at[..., face.LIPS].set(lips)
   known = conditions.prefix_mask[..., None]
   parts = [
     _smooth(x[..., part], conditions.prefix[..., part], known, deviation)
@@ -79,6 +93,50 @@ def sample_motion(
     )
   ]
   return jnp.concatenate(parts, -1)
+
+
+def first_noise(
+  cfg: DiffusionConfig,
+  key: jax.Array,
+  first_frame: int | jax.Array,
+  shape: tuple[int, int, int],
+) -> jax.Array:
+  """What sampling begins with: normal noise of each frame's own.
+
+  Args:
+    cfg: how large it is on the lips, how slow on the head.
+    key: of the stream.
+    first_frame: [] number of the window's first frame in it.
+    shape: (B, T, M).
+
+  Returns:
+    [B, T, M] float32; every number of every frame has deviation 1, or
+    `cfg.lip_noise`.
+  """
+  batch, frames, size = shape
+  reach = math.ceil(3 * cfg.head_noise_frames)
+  # From far enough before the first frame on; keys take no negative numbers.
+  numbers = first_frame + jnp.arange(frames + 2 * reach) + (_BEFORE - reach)
+  noise = jax.vmap(
+    lambda number: jax.random.normal(
+      jax.random.fold_in(key, number), (batch, size)
+    ),
+    out_axes=1,
+  )(numbers)
+  around, noise = noise, noise[:, reach : reach + frames]
+  noise = noise.at[..., face.LIPS].multiply(cfg.lip_noise)
+  if not reach:
+    return noise
+  kernel = _gaussian(reach, cfg.head_noise_frames)
+  kernel /= np.sqrt(np.square(kernel).sum())
+  head = around[..., face.HEAD]
+  slow = sum(k * head[:, i : i + frames] for i, k in enumerate(kernel.tolist()))
+  return noise.at[..., face.HEAD].set(slow)
+
+
+def _gaussian(reach: int, deviation: float) -> np.ndarray:
+  offsets = np.arange(-reach, reach + 1)
+  return np.exp(-0.5 * np.square(offsets / deviation))
 
 
 def _smooth(
@@ -103,8 +161,6 @@ def _smooth(
   before = before[:, prefix.shape[1] - radius :]
   after = jnp.repeat(x[:, -1:], radius, 1)
   padded = jnp.concatenate([before, x, after], 1)
-  offsets = jnp.arange(-radius, radius + 1)
-  kernel = jnp.exp(-0.5 * jnp.square(offsets / deviation))
-  kernel /= kernel.sum()
-  shifts = range(2 * radius + 1)
-  return sum(kernel[i] * padded[:, i : i + frames] for i in shifts)
+  kernel = _gaussian(radius, deviation)
+  kernel = (kernel / kernel.sum()).tolist()
+  return sum(k * padded[:, i : i + frames] for i, k in enumerate(kernel))

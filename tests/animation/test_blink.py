@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from takin_jax.animation import blink
+from takin_jax.animation.openings import CLOSED_LIDS
 from takin_jax.face import LIDS
 
 KP = jnp.zeros((1, 21, 3))
@@ -54,9 +55,9 @@ def test_lids_meet_and_never_part():
   exp = jnp.zeros((3, 21, 3)).at[2, LIDS[0][1], 1].set(-0.08)  # shut already
   closed = blink.close_lids(exp, KP, jnp.array([0.0, 1.0, 1.0]))
   y = np.asarray(KP + closed)[..., 1]
-  for (upper, lower), last in zip(LIDS, (-0.02, blink.CLOSED_GAP), strict=True):
+  for (upper, lower), last in zip(LIDS, (-0.02, CLOSED_LIDS), strict=True):
     gap = y[:, lower] - y[:, upper]
-    np.testing.assert_allclose(gap, [0.06, blink.CLOSED_GAP, last], atol=1e-6)
+    np.testing.assert_allclose(gap, [0.06, CLOSED_LIDS, last], atol=1e-6)
   moved = np.abs(closed - exp).max((0, 2)) > 0
   assert set(np.flatnonzero(moved)) == {k for pair in LIDS for k in pair}
   upper, lower = LIDS[1]

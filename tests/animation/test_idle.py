@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from takin_jax import face
-from takin_jax.animation import idle
+from takin_jax.animation import idle, openings
 from takin_jax.types import Motion
 
 KP = jnp.zeros((1, 21, 3)).at[0, 5, 1].set(0.02)  # inner lips 0.02 apart
@@ -41,7 +41,7 @@ def test_everything_starts_silent():
   """The mouth is shut until somebody speaks, and open at once then."""
   for levels in (None, idle.levels(TALK)):
     gap, pose = settled(TALK, levels=levels)
-    np.testing.assert_allclose(gap[:90], idle.CLOSED_GAP, atol=1e-6)
+    np.testing.assert_allclose(gap[:90], openings.CLOSED_LIPS, atol=1e-6)
     assert (pose[:90] < 2.0).all()
     assert gap[100] > 0.05 and (gap[103:150] > 0.065).all()
 
@@ -55,7 +55,7 @@ def test_speech_is_left_alone():
 def test_silence_closes_the_lips_soon_and_calms_the_head_slowly():
   gap, pose = settled(np.r_[SPEECH, np.zeros(200 * 640, 'f')])
   np.testing.assert_allclose(gap[20:55], 0.07, atol=1e-4)  # short pauses stay
-  assert (gap[75:] < 0.015).all() and (gap >= idle.CLOSED_GAP - 1e-6).all()
+  assert (gap[75:] < 0.015).all() and (gap >= openings.CLOSED_LIPS - 1e-6).all()
   assert (np.diff(gap[50:]) <= 1e-7).all()
   np.testing.assert_allclose(pose[30:70], 4.0, atol=1e-4)
   assert 3.0 < pose[100, 0] < 4.0
@@ -92,7 +92,7 @@ def test_the_noise_of_a_room_is_silence(power, snr_db, whole):
   sound = TALK + 0.1 * 10 ** (-snr_db / 20) * coloured(power)
   gap, _ = settled(sound, levels=idle.levels(sound) if whole else None)
   pauses = np.r_[gap[:95], gap[170:]]
-  np.testing.assert_allclose(pauses, idle.CLOSED_GAP, atol=2e-3)
+  np.testing.assert_allclose(pauses, openings.CLOSED_LIPS, atol=2e-3)
   assert (gap[105:150] > 0.065).all()
 
 

@@ -3,8 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from takin_jax import face
+from takin_jax.animation import openings
 from takin_jax.animation.controls import Controls
-from takin_jax.animation.retarget import drive, speak
+from takin_jax.animation.retarget import OWN_LIDS, drive, own_lids, speak
 from takin_jax.face import INNER_LIPS, OUTER_LIPS
 from takin_jax.ops.geometry import relative_motion
 from takin_jax.types import Motion
@@ -91,3 +93,25 @@ def test_absolute_driving_takes_expression_and_pose():
   np.testing.assert_allclose(motion.exp, now.exp)
   np.testing.assert_allclose(motion.pose_deg, now.pose_deg)
   np.testing.assert_allclose(motion.scale, source.scale)
+
+
+def faces(*gaps: float) -> np.ndarray:
+  """[N, 21, 3] expressions with the lids so far apart."""
+  exp = np.zeros((len(gaps), face.NUM_KEYPOINTS, 3), 'f')
+  for _, lower in face.LIDS:
+    exp[:, lower, 1] = gaps
+  return exp
+
+
+@pytest.mark.parametrize(
+  ('own', 'factor'), [(0.06, 1.2), (0.04, 0.8), (0.0, OWN_LIDS[0])]
+)
+def test_eyes_are_as_open_as_the_portraits_own(own, factor):
+  closed = openings.CLOSED_LIDS
+  kp, neutral = faces(closed), faces(0.05).reshape(-1)
+  exp = np.asarray(own_lids(faces(0.05, 0.0, 0.02), neutral, kp, faces(own)))
+  found = face.gaps(kp + exp, face.LIDS) - closed
+  want = factor * np.array([0.05, 0.0, 0.02])
+  np.testing.assert_allclose(found, np.stack([want] * 2, -1), atol=1e-6)
+  others = np.setdiff1d(np.arange(face.NUM_KEYPOINTS), face.LIDS)
+  assert not exp[:, others].any()

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from takin_jax import face, renderer
+from takin_jax import renderer
 from takin_jax.config import build, load_config
 from takin_jax.convert import hubert as hubert_lib
-from takin_jax.diffusion.motion import sample_motion
+from takin_jax.diffusion.motion import first_noise, sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
@@ -203,8 +203,7 @@ def test_denoiser(prediction):
   shape = (encoder.layers + 1, encoder.dim)
   twin = their_denoiser.Denoiser(cfg, shape, kp_dim)
   weights.load_named(twin, params).eval()
-  noise = np.array(jax.random.normal(jax.random.split(key)[1], x.shape))
-  noise[..., face.LIPS] *= diffusion.lip_noise
+  noise = np.array(first_noise(diffusion, key, 0, x.shape))
   theirs = their_denoiser.sample_motion(
     twin.encode_speech,
     twin.denoise,

@@ -15,7 +15,7 @@ import numpy as np
 
 from takin_jax import face
 from takin_jax.data import records
-from takin_jax.data.faces import blendshapes
+from takin_jax.data.faces import blendshapes, expressions
 from takin_jax.data.records import motion_cache
 from takin_jax.data.records.clip_geometry import ClipGeometry, load_geometry
 
@@ -47,6 +47,7 @@ class MotionClip:
     starts: int [W] first frames of the windows whose speech is cached.
     strength: [T] how much each frame counts for the clip's emotion; empty:
       all the same.
+    landmark_keypoints: whether the keypoints follow landmarks, see `face.py`.
     joints: int [J] frames at which another clip of the person goes on, see
       `joined_clips`.
   """
@@ -62,6 +63,7 @@ class MotionClip:
     default_factory=lambda: np.zeros(0, np.int32)
   )
   strength: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+  landmark_keypoints: bool = True
   joints: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros(0, np.int32)
   )
@@ -122,6 +124,7 @@ def load_clips(
         audio=audio,
         starts=head.get('starts', np.zeros(0, np.int32)),
         strength=np.where(record.found, strength, 0.0),
+        landmark_keypoints=not kps,
       )
     )
   if not clips:
@@ -220,37 +223,54 @@ def _spoken(clips: Sequence[MotionClip]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def named_emotions(clips: Sequence[MotionClip]) -> dict[str, np.ndarray]:
-  """Mean expression of every labelled emotion, frames by their strength.
+  """Expressions of named emotions.
 
-  A person's emotion is taken relative to their own face at rest (clips that
-  are neutral or unlabelled); of people who only show emotions, relative to
-  the average face at rest. People count by how strongly they show it, however
-  long their clips are. Added to the mean expression in neutral speech.
+  Of landmark keypoints, those of `expressions`. Of others, which only data
+  can tell: the mean of every labelled emotion, frames by their strength,
+  relative to the person's own face at rest (clips that are neutral or
+  unlabelled), or the offset would be another person's shape; only where
+  nobody has such clips, relative to the average face at rest. People count by
+  how strongly they show it, however long their clips are. Either is added to
+  the mean expression in neutral speech.
 
   Returns:
-    `neutral` and every labelled emotion by name: [63] each.
+    `neutral` and the others by name: [3K] each.
   """
+  neutral = _neutral(clips)
+  if all(clip.landmark_keypoints for clip in clips):
+    offsets = {
+      name: expressions.offset(name) for name in expressions.EXPRESSIONS
+    }
+  else:
+    offsets = _shown_emotions(clips)
+  vectors = {blendshapes.NEUTRAL: neutral}
+  vectors |= {name: neutral + offset for name, offset in offsets.items()}
+  return {k: np.asarray(v, np.float32) for k, v in vectors.items()}
+
+
+def _shown_emotions(clips: Sequence[MotionClip]) -> dict[str, np.ndarray]:
+  """What labelled clips add to a face at rest, by emotion: [3K] each."""
   rest: dict[str, list[np.ndarray]] = {}
   shown: dict[str, dict[str, list[MotionClip]]] = {}
   for clip in clips:
     if clip.emotion in _NO_EMOTION:
-      face = clip.kp.reshape(-1) + clip.mean_exp
-      rest.setdefault(clip.person, []).append(face)
+      own_face = clip.kp.reshape(-1) + clip.mean_exp
+      rest.setdefault(clip.person, []).append(own_face)
     else:
       people = shown.setdefault(clip.emotion, {})
       people.setdefault(clip.person, []).append(clip)
   faces = {person: np.mean(x, 0) for person, x in rest.items()}
   average = np.mean(list(faces.values()), 0) if faces else 0.0
-  neutral = _neutral(clips)
-  vectors = {blendshapes.NEUTRAL: neutral}
+  means = {}
   for emotion, people in sorted(shown.items()):
+    known = {k: v for k, v in people.items() if k in faces} or people
     offsets, weights = [], []
-    for person, own in sorted(people.items()):
-      face, weight = _strong_face(own)
-      offsets.append(face - faces.get(person, average))
+    for person, own in sorted(known.items()):
+      strong, weight = _strong_face(own)
+      offsets.append(strong - faces.get(person, average))
       weights.append(weight)
-    vectors[emotion] = neutral + np.average(offsets, 0, weights)
-  return {k: np.asarray(v, np.float32) for k, v in vectors.items()}
+    means[emotion] = np.average(offsets, 0, weights)
+  return means
 
 
 def _strong_face(clips: Sequence[MotionClip]) -> tuple[np.ndarray, float]:

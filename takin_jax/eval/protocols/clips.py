@@ -10,6 +10,7 @@ from takin_jax.data import media, records
 from takin_jax.data.faces import crop_image, find_crop
 from takin_jax.data.records.clip_geometry import ClipGeometry, load_geometry
 from takin_jax.eval.cache import digest
+from takin_jax.face import FRAME_RATE_HZ
 
 _PICTURES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp'}
 
@@ -121,6 +122,19 @@ def people_first(clips: Sequence[Clip]) -> list[Clip]:
     seen[clip.geo.person] = turns[-1] + 1
   order = sorted(range(len(turns)), key=turns.__getitem__)
   return [clips[i] for i in order]
+
+
+def longer(clips: Sequence[Clip], seconds: float) -> list[Clip]:
+  """Those of at least so many seconds.
+
+  Raises:
+    RecordsError: if there are none.
+  """
+  least = seconds * FRAME_RATE_HZ
+  out = [clip for clip in clips if len(clip.geo.frames['x']) >= least]
+  if not out:
+    raise records.RecordsError(f'No clip is as long as {seconds} seconds.')
+  return out
 
 
 def load_portraits(

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Options of this subcommand."""
   add = parser.add_argument
   add('--count', type=int, metavar='N', help='of clips, people first')
+  add('--min-seconds', type=float, default=0.0, help='no shorter clips')
   add('--frames', type=int, default=8, help='per clip, evenly spaced')
   add('--run', type=int, default=25, help='consecutive frames, for jitter')
   nets.add_arguments(parser)
@@ -41,8 +42,9 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   clips = clips_lib.load(
     args.records, candidate.size_px, args.split, args.clips
   )
-  if args.count and not args.clips:
-    clips = clips_lib.people_first(clips)[: args.count]
+  if not args.clips:
+    clips = clips_lib.people_first(clips_lib.longer(clips, args.min_seconds))
+    clips = clips[: args.count]
   reenact, seen_by = reenactor(candidate), nets.open_nets(args)
   settings = {'weights': args.weights, 'frames': args.frames, 'run': args.run}
   settings |= seen_by.settings

@@ -12,6 +12,7 @@ from takin_jax.data.batches.motion_windows import (
   WindowSource,
   cut,
 )
+from takin_jax.data.faces import expressions
 from takin_jax.data.records import RecordsError
 from tests.data.fake_records import write_clip
 
@@ -26,7 +27,9 @@ def folder(tmp_path):
   return tmp_path
 
 
-def make_clip(speech=True, emotion='-', person='p', exp=0.0, kp=0.0):
+def make_clip(
+  speech=True, emotion='-', person='p', exp=0.0, kp=0.0, landmarks=True
+):
   """A clip whose motion and sound tell the frame's number."""
   number = np.arange(FRAMES, dtype=np.float32)
   motion = np.repeat(number[:, None], 70, 1)
@@ -39,6 +42,7 @@ def make_clip(speech=True, emotion='-', person='p', exp=0.0, kp=0.0):
     motion=motion,
     kp=np.full((21, 3), kp, np.float32),
     audio=np.repeat(number, 640).astype(np.int16),
+    landmark_keypoints=landmarks,
   )
 
 
@@ -91,18 +95,36 @@ def test_directions_are_what_moves_together():
 
 def test_emotions_count_people_once_and_relative_to_rest():
   middle = make_clip().mean_exp[0]
-  clips = [
-    make_clip(person='a', speech=False),
-    make_clip(person='a', speech=False, emotion='happy', exp=1.0),
-    make_clip(person='b', exp=0.0, kp=4.0),
-    make_clip(person='c', speech=False, emotion='happy', exp=3.0, kp=2.0),
-    make_clip(person='c', speech=False, emotion='happy', exp=3.0, kp=2.0),
-  ]
-  emotions = motion_clips.named_emotions(clips)
+
+  def emotions_of(*shown):
+    clips = [
+      make_clip(person='a', speech=False, landmarks=False),
+      make_clip(person='b', exp=0.0, kp=4.0, landmarks=False),
+      *(
+        make_clip(False, 'happy', person, exp, kp, landmarks=False)
+        for person, exp, kp in shown
+      ),
+    ]
+    return motion_clips.named_emotions(clips)
+
+  a, b, c = ('a', 1.0, 0.0), ('b', 5.0, 4.0), ('c', 3.0, 2.0)
+  emotions = emotions_of(a, b, b)
   assert emotions.keys() == {'neutral', 'happy'}
   np.testing.assert_allclose(emotions['neutral'], middle)
-  # a: 1 from their own rest; c: 2 + 3 against the average rest of 2.
-  np.testing.assert_allclose(emotions['happy'], middle + (1 + 3) / 2)
+  np.testing.assert_allclose(emotions['happy'], middle + (1 + 5) / 2)
+  # c never rests: the difference would be that of the shape.
+  np.testing.assert_allclose(emotions_of(a, c)['happy'], middle + 1)
+  # 2 + 3 against the average rest of 2.
+  np.testing.assert_allclose(emotions_of(c)['happy'], middle + 3)
+
+
+def test_emotions_of_landmarks_are_nobodys_shape():
+  clips = [make_clip(), make_clip(emotion='sad', person='q', kp=2.0)]
+  emotions = motion_clips.named_emotions(clips)
+  assert emotions.keys() == {'neutral', *expressions.EXPRESSIONS}
+  sad = (emotions['sad'] - emotions['neutral']).reshape(-1, 3)
+  assert (sad[list(face.MOUTH_CORNERS), 1] > 0).all()
+  assert not sad[list(face.RIGID)].any() and not sad[:, 2].any()
 
 
 def test_emotions_follow_the_frames_and_people_that_show_them():
@@ -118,6 +140,7 @@ def test_emotions_follow_the_frames_and_people_that_show_them():
       make_clip(person='b', emotion='sad', exp=6.0), strength=half
     ),
   ]
+  clips = [dataclasses.replace(c, landmark_keypoints=False) for c in clips]
   sad = motion_clips.named_emotions(clips)['sad']
   a, b = FRAMES - 1 - middle, 6.0
   # a counts twice as much as b.

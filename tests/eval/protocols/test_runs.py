@@ -39,6 +39,9 @@ def test_clips(records):
   with pytest.raises(RecordsError, match='no clip z'):
     clips.load(records, 64, 'val', ['z'])
   assert [c.id for c in clips.liveliest(found, 3)][2] == 'd'
+  assert [c.id for c in clips.longer(found, 0.8)] == ['c']
+  with pytest.raises(RecordsError, match='as long'):
+    clips.longer(found, 9)
 
 
 def test_portraits(portraits):

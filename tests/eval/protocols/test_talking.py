@@ -13,6 +13,7 @@ from takin_jax.eval.protocols import (
   candidate,
   clips,
   emotion,
+  emotion_tables,
   own_speech,
   probe,
   takes,
@@ -164,11 +165,11 @@ def test_blendshapes_of_both_sides_are_averaged():
   assert found['mouthSmile'] == pytest.approx(0.4)
   assert found['jawOpen'] == pytest.approx(0.2)
   rest = dict.fromkeys(found, 0.1)
-  change = emotion.minus(found, rest)
-  assert emotion.shows('happy', change, 0.29)
-  assert not emotion.shows('happy', change, 0.31)
-  assert emotion.shows('surprised:2', change, 0.05)
-  assert not emotion.shows('angry', change, 0.05)
+  change = emotion_tables.minus(found, rest)
+  assert emotion_tables.shows('happy', change, 0.29)
+  assert not emotion_tables.shows('happy', change, 0.31)
+  assert emotion_tables.shows('surprised:2', change, 0.05)
+  assert not emotion_tables.shows('angry', change, 0.05)
 
 
 def test_own_speech(tiny_candidate, records, tmp_path):
