@@ -8,15 +8,40 @@ to frame, and of the head nothing in clips too short to know its rest.
 
 from collections.abc import Sequence
 import dataclasses
+import os
 
 import numpy as np
 
-from takin_jax.data.batches.motion_clips import MotionClip
+from takin_jax.data.batches.motion_clips import MotionClip, load_clips
 from takin_jax.data.faces.blendshapes import NEUTRAL
+from takin_jax.data.records import motion_cache
 from takin_jax.face import SAMPLES_PER_FRAME
 
 _LOUDEST = 32767
 _NO_EMOTION = ('-', '', NEUTRAL)
+
+
+def load_joined(
+  folder: str | os.PathLike[str],
+  split: str,
+  cached: str,
+  shorter: int,
+  longest: int,
+) -> list[MotionClip]:
+  """Reads the clips of one split; short ones come joined.
+
+  Args:
+    folder: of records.
+    split: 'train' or 'val'.
+    cached: folder of `takin_jax.train.audio.extract`; '': none. With speech
+      states in it, which belong to single clips, nothing is joined.
+    shorter: see `join_short`; 0: nothing is joined.
+    longest: likewise.
+  """
+  clips = load_clips(folder, split, cached)
+  if not shorter or (cached and motion_cache.read_facts(cached).states):
+    return clips
+  return join_short(clips, shorter, longest)
 
 
 def join_short(

@@ -14,7 +14,7 @@ import numpy as np
 from takin_jax import face
 from takin_jax.config import build
 from takin_jax.data.batches import endless, motion_clips
-from takin_jax.data.batches.joined_clips import join_short
+from takin_jax.data.batches.joined_clips import load_joined
 from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
@@ -28,8 +28,7 @@ class WindowConfig:
   Attributes:
     records: folder of records.
     batch_size: windows per batch over all devices.
-    speech_share: share of windows with speech; the others only show how
-      faces move, their sound is dropped.
+    speech_share: of windows; the others show how faces move, without sound.
     clip_power: a clip is drawn with probability ~ frames ** clip_power.
     min_frames: a window may run over the end of its clip, but not more than
       to this length.
@@ -37,14 +36,12 @@ class WindowConfig:
       its states are cached; 0: not.
     join_to: frames of joined clips, at most.
     no_prefix: share of windows without motion before them.
-    emotion_frames: K, frames around the window's centre whose mean expression
-      is the emotion.
+    emotion_frames: around the window's centre, whose mean is the emotion.
     emotion_shift: share of windows with a part of a named emotion added, in
       motion and emotion alike: speech with more emotions than were recorded.
     emotion_noise: deviation of noise on the emotion, relative to that of the
       motion, as a wished emotion never fits exactly.
-    kp_noise: deviation of noise on the source keypoints, in their own unit,
-      so that they do not tell who it is.
+    kp_noise: deviation of noise on the source keypoints, against knowing who.
     flip: share of mirrored windows.
     speed: largest change of speed and pitch, as a factor's logarithm.
     augment: changes to the sound; None: none.
@@ -181,12 +178,9 @@ class WindowSource(endless.Samples):
   def __init__(self, cfg: WindowConfig, window: int, prefix: int, seed: int):
     super().__init__(self._draw_window, seed)
     self._cfg, self._window, self._prefix = cfg, window, prefix
-    clips = motion_clips.load_clips(cfg.records, cached=cfg.cache)
+    clips = _load(cfg, 'train')
     self._states = None
-    has_states = bool(cfg.cache and motion_cache.read_facts(cfg.cache).states)
-    if cfg.join_below and not has_states:
-      clips = join_short(clips, cfg.join_below, cfg.join_to)
-    if has_states:
+    if cfg.cache and motion_cache.read_facts(cfg.cache).states:
       counts = {c.id: len(c.starts) for c in clips}
       self._states = motion_cache.States(cfg.cache, counts)
     groups = (
@@ -273,6 +267,11 @@ def batches(
   )
 
 
+def _load(cfg: WindowConfig, split: str) -> list[MotionClip]:
+  joined = cfg.join_below, cfg.join_to
+  return load_joined(cfg.records, split, cfg.cache, *joined)
+
+
 def eval_windows(
   data: Mapping[str, Any], window: int, prefix: int, split: str = 'val'
 ) -> dict[str, np.ndarray]:
@@ -285,13 +284,14 @@ def eval_windows(
     split: whose clips.
 
   Returns:
-    The arrays of `cut`, stacked; rests of less than half a window are left
-    out, unless they are all of a clip.
+    The arrays of `cut`, stacked, and `person` [N]; rests of less than half a
+    window are left out, unless they are all of a clip.
   """
   cfg = build(WindowConfig, data)
   samples: Sequence[dict[str, np.ndarray]] = [
     cut(clip, start, window, prefix, cfg.emotion_frames)
-    for clip in motion_clips.load_clips(cfg.records, split, cfg.cache)
+    | {'person': np.str_(clip.person)}
+    for clip in _load(cfg, split)
     if clip.speech
     for start in range(0, max(len(clip.motion) - window // 2, 1), window)
   ]
