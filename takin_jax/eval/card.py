@@ -28,7 +28,8 @@ _PARTS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
   'cross': ({'count': 5, 'frames': 40}, ('summary',)),
   'probe': ({'count': 3, 'seconds': 6}, ('summary',)),
 }
-_LONG_S = 2.0  # shorter clips hardly move between their pairs of frames
+_LONG_S = 2.0  # shorter clips hardly move
+_LONG_CLIPS = ('self', 'cross')
 _ON_PORTRAITS = ('background', 'cross', 'probe', 'emotion')
 _NAMES_PEOPLE = ('background', 'self', 'cross', 'emotion')
 
@@ -79,7 +80,9 @@ def commands(args: argparse.Namespace, name: str) -> dict[str, list[str]]:
         value = value if limit is None else min(value, limit)
         line += [f'--{option}', str(value)]
       if part == 'self':
-        line += ['--no-frechet', '--min-seconds', str(_LONG_S)]
+        line += ['--no-frechet']
+      if part in _LONG_CLIPS:
+        line += ['--min-seconds', str(_LONG_S)]
       if part == 'probe':
         line += ['--speech', *args.speech]
       out[part] = line

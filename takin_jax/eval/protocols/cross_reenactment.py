@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   add('--names', nargs='+', metavar='FILE', help='of portraits')
   add('--count', type=int, default=5, help='of portraits')
   add('--clip-count', type=int, default=3, help='of clips')
+  add('--min-seconds', type=float, default=0.0, help='no shorter clips')
   add('--frames', type=int, default=60, help='per clip, evenly spaced')
   nets.add_arguments(parser, inception=False)
 
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace, candidate: Candidate, judge: Judge) -> Report:
   engine = candidate.engine
   clips = clips_lib.load(args.records, engine.size_px, args.split, args.clips)
   if not args.clips:
+    clips = clips_lib.longer(clips, args.min_seconds)
     clips = clips_lib.liveliest(clips, args.clip_count)
   portraits = clips_lib.load_portraits(
     args.portraits, args.count, engine.size_px, args.names
