@@ -9,7 +9,10 @@ from collections.abc import Mapping
 import dataclasses
 import importlib.util
 import json
+import math
+import numbers
 import pathlib
+import types
 import typing
 from typing import Any, TypeVar
 
@@ -34,7 +37,14 @@ def build(cls: type[T], block: Mapping[str, Any] | None = None) -> T:
     InputError: for a key that `cls` does not know or one that it misses, and
       for values that it refuses.
   """
-  block = {} if block is None else dict(block.items())
+  if block is None:
+    block = {}
+  if not isinstance(block, Mapping | ConfigDict):
+    raise InputError(
+      f'{cls.__name__} is made from a block of values, not from '
+      f'{_short(block)}.'
+    )
+  block = dict(block.items())
   fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
   for key in block:
     if key not in fields:
@@ -42,19 +52,47 @@ def build(cls: type[T], block: Mapping[str, Any] | None = None) -> T:
         f'{cls.__name__} does not know {key!r}; it knows '
         f'{", ".join(sorted(fields))}.'
       )
-  types = typing.get_type_hints(cls)
+  hints = typing.get_type_hints(cls)
   values = {}
   for key, value in block.items():
-    nested = _dataclass_in(types[key])
+    nested = _dataclass_in(hints[key])
     if nested and isinstance(value, Mapping | ConfigDict):
       value = build(nested, value)
-    values[key] = _tuples(value)
+    value = _tuples(value)
+    if not _fits(value, hints[key]):
+      raise InputError(
+        f'{cls.__name__}: {key} is {_short(value)}, which is no '
+        f'{_name(hints[key])}.'
+      )
+    values[key] = value
   try:
     return cls(**values)
   except TypeError as error:
     raise InputError(f'{cls.__name__}: {error}') from error
   except ValueError as error:  # the class refuses it
     raise InputError(str(error)) from error
+
+
+def check_range(
+  instance: Any, low: float, high: float, *names: str, where: str = ''
+) -> None:
+  """Raises InputError for fields of a dataclass that are out of range.
+
+  Args:
+    instance: the dataclass, in its `__post_init__`.
+    low: the least.
+    high: the most.
+    *names: of its fields, numbers or tuples of them.
+    where: the config block, for the message.
+  """
+  for name in names:
+    value = getattr(instance, name)
+    for number in value if isinstance(value, tuple) else (value,):
+      if not low <= number <= high:  # also if it is not a number
+        raise InputError(
+          f'{where}{name} is {_short(value)}: it must be from {low:g} to '
+          f'{high:g}.'
+        )
 
 
 def load_config(
@@ -125,6 +163,42 @@ def _dataclass_in(hint: Any) -> type | None:
     if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
       return candidate
   return None
+
+
+def _fits(value: Any, hint: Any) -> bool:
+  """Whether a value may stand in a field with this type hint."""
+  kind, inner = typing.get_origin(hint), typing.get_args(hint)
+  if kind in (typing.Union, types.UnionType):
+    return any(_fits(value, x) for x in inner)
+  if kind is tuple:
+    if not isinstance(value, tuple):
+      return False
+    if inner[1:] == (...,):
+      return all(_fits(x, inner[0]) for x in value)
+    return len(value) == len(inner) and all(map(_fits, value, inner))
+  if hint is float:
+    return _fits(value, int) or (
+      isinstance(value, numbers.Real)
+      and not isinstance(value, bool)
+      and math.isfinite(value)
+    )
+  if hint is int:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+  return not isinstance(hint, type) or isinstance(value, hint)
+
+
+def _name(hint: Any) -> str:
+  """A type hint in words."""
+  if typing.get_origin(hint) is tuple:
+    return f'list of {_name(typing.get_args(hint)[0])}s'
+  known = {int: 'whole number', float: 'finite number', bool: 'truth value'}
+  return known.get(hint, getattr(hint, '__name__', '')) or str(hint)
+
+
+def _short(value: Any) -> str:
+  """A value in at most one short line."""
+  text = repr(value)
+  return text if len(text) <= 60 else f'{text[:60]}...'
 
 
 def _tuples(value: Any) -> Any:

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from takin_jax.config import check_range
+
 SCHEDULES = ('linear', 'scaled_linear', 'cosine')
 PREDICTIONS = ('eps', 'x0', 'v')
 SPACINGS = ('leading', 'trailing', 'linspace')
@@ -77,6 +79,15 @@ class DiffusionConfig:
         raise ValueError(
           f'{name} is one of {", ".join(known)}; not {getattr(self, name)!r}.'
         )
+    for low, high, *names in (
+      (1, 10**6, 'steps', 'sample_steps'),
+      (1, 10_000, 'window'),
+      (0, 10_000, 'prefix'),
+      (0, 1, 'beta_start', 'beta_end', 'eta'),
+      (0, 1000, 'clip', 'lip_noise', 'smooth_frames', 'smooth_head_frames'),
+      (-1000, 1000, 'guidance_audio', 'guidance_emotion'),
+    ):
+      check_range(self, low, high, *names, where='diffusion.')
 
 
 def alphas_cumprod(cfg: DiffusionConfig) -> np.ndarray:

@@ -5,7 +5,6 @@ A folder holds `config.json` (model, diffusion and crop facts),
 `MODEL_CARD.md`.
 """
 
-import json
 import os
 import pathlib
 import tempfile
@@ -18,16 +17,13 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from takin_jax import config as config_lib
-from takin_jax.errors import InputError
+from takin_jax.weights import check, foreign
+from takin_jax.weights.check import WeightsError
 
 CONFIG_FILE = 'config.json'
 PARAMS_FILE = 'params.safetensors'
 
 Params = dict[str, Any]
-
-
-class WeightsError(InputError):
-  """A weights folder that cannot be used, in one sentence."""
 
 
 def known() -> list[str]:
@@ -63,16 +59,27 @@ def load(name_or_dir: str | os.PathLike[str]) -> tuple[ConfigDict, Params]:
   for name in (CONFIG_FILE, PARAMS_FILE):
     if not (path / name).is_file():
       raise WeightsError(f'The weights folder {path} has no {name}.')
+    instead = foreign.what_it_is(path / name)
+    if instead:
+      raise WeightsError(f'{path / name} is {instead}.')
   try:
     config = config_lib.from_json((path / CONFIG_FILE).read_text())
-  except (json.JSONDecodeError, UnicodeDecodeError) as error:
-    raise WeightsError(f'{path / CONFIG_FILE} is not JSON: {error}.') from None
+  except (ValueError, OSError) as error:
+    raise WeightsError(
+      f'{path / CONFIG_FILE} is not JSON of a config: {error}.'
+    ) from None
   try:
     flat = safetensors.load_file(path / PARAMS_FILE)
-  except (SafetensorError, OSError) as error:
+  # A type that NumPy has not is a KeyError or TypeError.
+  except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
     raise WeightsError(
       f'{path / PARAMS_FILE} is damaged or truncated ({error}).'
     ) from None
+  try:
+    check.check_params(flat)
+    check.check_config(config, flat)
+  except WeightsError as error:
+    raise WeightsError(f'{path} cannot be used: {error}') from None
   flat = {name: np.asarray(x, np.float32) for name, x in flat.items()}
   return config, traverse_util.unflatten_dict(flat, sep='/')
 
