@@ -13,7 +13,7 @@ import jax
 import pytest
 
 from tests import golden_case
-from tests.parity import formulas, network_run, pieces, speech
+from tests.parity import formulas, generators, network_run, pieces, speech
 from tests.parity.report import Check, line
 
 
@@ -30,6 +30,7 @@ KINDS = {
   'conformer': speech.conformer,
   'ddim': formulas.ddim,
   'losses': formulas.losses,
+  'motion_generators': generators.run,
 }
 LARGE = ('_full', '/large')
 

@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
   args = parser.parse_args(argv)
   if not (args.out or args.dry_run):
     parser.error('--out is missing')
+  if not args.source:
+    parser.error('SRC is empty')
   if args.model == 'liveportrait':
     config, results, merge = _liveportrait(Path(args.source))
   else:

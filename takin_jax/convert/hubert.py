@@ -14,9 +14,11 @@ import jax
 import numpy as np
 
 from takin_jax import audio_to_motion
+from takin_jax.config import build
 from takin_jax.convert import sources
 from takin_jax.convert.apply import ConvertError, Result, apply
 from takin_jax.convert.hubert_tables import HUBERT as TABLE
+from takin_jax.errors import InputError
 from takin_jax.models.hubert import HubertConfig
 
 _SUPPORTED = {
@@ -24,6 +26,22 @@ _SUPPORTED = {
   'feat_extract_activation': 'gelu',
   'feat_proj_layer_norm': True,
   'conv_pos_batch_norm': False,
+}
+# Our name -> the one in a Hugging Face config.
+_KEYS = {
+  'conv_dims': 'conv_dim',
+  'conv_kernels': 'conv_kernel',
+  'conv_strides': 'conv_stride',
+  'conv_bias': 'conv_bias',
+  'conv_norm': 'feat_extract_norm',
+  'dim': 'hidden_size',
+  'layers': 'num_hidden_layers',
+  'heads': 'num_attention_heads',
+  'ffn_dim': 'intermediate_size',
+  'norm_first': 'do_stable_layer_norm',
+  'pos_kernel': 'num_conv_pos_embeddings',
+  'pos_groups': 'num_conv_pos_embedding_groups',
+  'norm_eps': 'layer_norm_eps',
 }
 _SHARDS = 'model.safetensors.index.json'
 _WEIGHTS = ('model.safetensors', _SHARDS, 'pytorch_model.bin')
@@ -42,30 +60,28 @@ def model_config(given: Mapping[str, Any], normalize: bool) -> HubertConfig:
   for key, wanted in _SUPPORTED.items():
     if given.get(key, wanted) != wanted:
       raise ConvertError(f'{key} = {given[key]!r} is not supported.')
+  missing = [key for key in _KEYS.values() if key not in given]
+  if missing:
+    raise ConvertError(f'The config.json has no {missing[0]!r}.')
+  block = {name: given[key] for name, key in _KEYS.items()}
+  block['dropout'] = given.get('hidden_dropout', 0.1)
   try:
-    return HubertConfig(
-      conv_dims=tuple(given['conv_dim']),
-      conv_kernels=tuple(given['conv_kernel']),
-      conv_strides=tuple(given['conv_stride']),
-      conv_bias=given['conv_bias'],
-      conv_norm=given['feat_extract_norm'],
-      dim=given['hidden_size'],
-      layers=given['num_hidden_layers'],
-      heads=given['num_attention_heads'],
-      ffn_dim=given['intermediate_size'],
-      norm_first=given['do_stable_layer_norm'],
-      pos_kernel=given['num_conv_pos_embeddings'],
-      pos_groups=given['num_conv_pos_embedding_groups'],
-      dropout=given.get('hidden_dropout', 0.1),
-      norm_eps=given['layer_norm_eps'],
-      normalize=normalize,
-    )
-  except KeyError as error:
-    raise ConvertError(f'The config.json has no {error.args[0]!r}.') from None
+    return build(HubertConfig, {**block, 'normalize': normalize})
+  except InputError as error:
+    raise ConvertError(f'The config.json cannot be used: {error}') from None
 
 
 def convert(cfg: HubertConfig, state: Mapping[str, np.ndarray]) -> Result:
-  """Converts a state dict, with or without the prefix `hubert.`."""
+  """Converts a state dict, with or without the prefix `hubert.`.
+
+  Raises:
+    ConvertError: if the config is of a much larger model.
+  """
+  if cfg.layers > max(len(state), 100):
+    raise ConvertError(
+      f'The config.json has {cfg.layers} layers, the checkpoint only '
+      f'{len(state)} tensors.'
+    )
   return apply(TABLE, state, shapes(cfg))
 
 
@@ -103,11 +119,21 @@ def _tensors(folder: Path) -> dict[str, np.ndarray]:
   if whole.is_file():
     return sources.read_safetensors([whole])
   if shards.is_file():
-    names = sources.read_json(shards).get('weight_map', {}).values()
-    return sources.read_safetensors(folder / n for n in sorted(set(names)))
+    return sources.read_safetensors(_shards(folder, shards))
   if pickled.is_file():
     return sources.read_torch(pickled)
   raise ConvertError(f'{folder} has neither {_WEIGHTS[0]} nor {_WEIGHTS[2]}.')
+
+
+def _shards(folder: Path, index: Path) -> list[Path]:
+  """The files that an index names, all in its own folder."""
+  names = sources.read_json(index).get('weight_map')
+  if not isinstance(names, dict) or not names:
+    raise ConvertError(f'{index} has no weight_map of names.')
+  for name in names.values():
+    if not isinstance(name, str) or not re.fullmatch(r'[\w-][\w.-]*', name):
+      raise ConvertError(f'{index} names {name!r}, which is no file beside it.')
+  return [folder / name for name in sorted(set(names.values()))]
 
 
 def _download(name: str) -> Path:

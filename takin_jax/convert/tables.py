@@ -33,6 +33,11 @@ def flat(x: Array) -> Array:
   return x.reshape(-1)
 
 
+def without_batch(x: Array) -> Array:
+  """[1, ...] -> [...]."""
+  return x[0]
+
+
 def patch_last(kernel: int) -> Layout:
   """Vector over (I, k, k) -> vector over (k, k, I)."""
 
@@ -113,11 +118,15 @@ class Table:
     rules: the first one that matches counts.
     ignored: expression of whole tensor names -> why they are not needed.
     prefixes: what checkpoints may put in front of names.
+    single: whole names of tensors of no layer -> our name and its layout.
   """
 
   rules: tuple[Rule, ...]
   ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
   prefixes: tuple[str, ...] = ('module.',)
+  single: Mapping[str, tuple[str, Layout]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def layer(self, name: str) -> tuple[str, Kind] | None:
     """Our name and the kind of a PyTorch layer; None: unknown."""
@@ -146,6 +155,9 @@ class Table:
     for pattern, reason in self.ignored.items():
       if re.fullmatch(pattern, key):
         return reason
+    if key in self.single:
+      name, layout = self.single[key]
+      return Entry(('params', name), layout)
     parts = key.split('.')
     for i in range(len(parts) - 1, 0, -1):
       found = self.layer('.'.join(parts[:i]))

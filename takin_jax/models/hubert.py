@@ -13,6 +13,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from takin_jax.config import check_range
 from takin_jax.nn import hubert_layers as layers
 from takin_jax.nn.dropout import Dropout
 from takin_jax.ops import mel
@@ -70,6 +71,24 @@ class HubertConfig:
       raise ValueError(
         f"conv_norm is 'layer' or 'group', not {self.conv_norm!r}."
       )
+    check_range(
+      *(self, 1, 100_000),
+      *('conv_dims', 'conv_kernels', 'conv_strides', 'dim', 'heads'),
+      *('ffn_dim', 'pos_kernel', 'pos_groups'),
+    )
+    check_range(self, 0, 1000, 'layers', 'mel_bands')
+    check_range(self, 0, 1, 'dropout', 'norm_eps')
+    lists = (self.conv_dims, self.conv_kernels, self.conv_strides)
+    if len({len(x) for x in lists}) > 1 or not self.conv_dims:
+      raise ValueError(
+        'conv_dims, conv_kernels and conv_strides are lists of one length, '
+        f'not of {", ".join(str(len(x)) for x in lists)}.'
+      )
+    for name in ('heads', 'pos_groups'):
+      if self.dim % getattr(self, name):
+        raise ValueError(
+          f'dim {self.dim} is not a multiple of {name} {getattr(self, name)}.'
+        )
 
   @property
   def windows(self) -> tuple[tuple[int, int], ...]:

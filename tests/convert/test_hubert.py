@@ -109,7 +109,7 @@ def test_foreign_weights(hubert_folder, tmp_path, capsys):
   assert 'another model' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('size', [0, 100, 20_000])
+@pytest.mark.parametrize('size', [1, 100, 20_000])
 def test_truncated(hubert_folder, tmp_path, capsys, size):
   path = hubert_folder / 'model.safetensors'
   path.write_bytes(path.read_bytes()[:size])
@@ -141,3 +141,66 @@ def test_no_network(monkeypatch, tmp_path, capsys):
   error = capsys.readouterr().err
   assert 'no network' in error and 'give a folder' in error
   assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+  ('key', 'value'),
+  [
+    ('conv_dim', 5),
+    ('conv_dim', None),
+    ('conv_dim', []),
+    ('conv_dim', [8]),
+    ('conv_dim', [-8] * 7),
+    ('conv_dim', ['a'] * 7),
+    ('conv_kernel', [0] * 7),
+    ('conv_stride', [0] * 7),
+    ('hidden_size', 0),
+    ('hidden_size', '64'),
+    ('hidden_size', 10**12),
+    ('num_hidden_layers', -1),
+    ('num_hidden_layers', 1.5),
+    ('num_hidden_layers', 10**9),
+    ('num_hidden_layers', 900),
+    ('num_attention_heads', 0),
+    ('num_attention_heads', 7),
+    ('num_attention_heads', None),
+    ('layer_norm_eps', 'x'),
+    ('layer_norm_eps', float('nan')),
+    ('num_conv_pos_embedding_groups', 3),
+    ('num_conv_pos_embeddings', 0),
+    ('feat_extract_norm', [1]),
+    ('do_stable_layer_norm', 'x'),
+    ('hidden_dropout', 'x'),
+  ],
+)
+def test_sizes_that_no_hubert_has(hubert_folder, tmp_path, capsys, key, value):
+  path = hubert_folder / 'config.json'
+  path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+  assert run(hubert_folder, '--out', tmp_path / 'out') == 2
+  error = capsys.readouterr().err
+  assert 'config.json' in error and error.count('\n') == 1
+  assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+  'names',
+  [
+    {'a': '../outside.safetensors'},
+    {'a': '/dev/zero'},
+    {'a': '..'},
+    {'a': 5},
+    {'a': {}},
+    {'a': 'a\0b'},
+    ['a'],
+    None,
+    {},
+  ],
+)
+def test_shards_lie_beside_their_index(hubert_folder, tmp_path, capsys, names):
+  shard = hubert_folder / 'model.safetensors'
+  shard.rename(tmp_path / 'outside.safetensors')
+  index = {'weight_map': names}
+  (hubert_folder / f'{shard.name}.index.json').write_text(json.dumps(index))
+  assert run(hubert_folder, '--out', tmp_path / 'out') == 2
+  error = capsys.readouterr().err
+  assert 'no file beside it' in error or 'no weight_map' in error
