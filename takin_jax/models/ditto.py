@@ -67,8 +67,10 @@ class Conditions:
 def rotary(x: jax.Array) -> jax.Array:
   """Turns pairs of neighbouring numbers by their position: [B, T, E]."""
   length, dim = x.shape[-2:]
-  rate = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
-  angle = np.arange(length)[:, None] * rate
+  rate = np.float32(1) / np.float32(10_000) ** (
+    np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
+  )
+  angle = np.arange(length, dtype=np.float32)[:, None] * rate
   cos, sin = jnp.asarray(np.cos(angle)), jnp.asarray(np.sin(angle))
   even, odd = x[..., ::2], x[..., 1::2]
   pairs = (even * cos - odd * sin, odd * cos + even * sin)
@@ -76,10 +78,14 @@ def rotary(x: jax.Array) -> jax.Array:
 
 
 def step_sinusoids(dim: int) -> np.ndarray:
-  """Of every diffusion step, all sines and then all cosines: [1000, E]."""
+  """Of every diffusion step, all sines and then all cosines: [1000, E].
+
+  In float32, as the public code has them.
+  """
   half = dim // 2
-  rate = np.exp(np.arange(half) * -(np.log(10_000.0) / (half - 1)))
-  angle = np.arange(1000)[:, None] * rate
+  rate = -np.arange(half) * (np.log(10_000.0) / (half - 1))
+  rate = np.exp(rate.astype(np.float32))
+  angle = np.arange(1000, dtype=np.float32)[:, None] * rate
   return np.concatenate([np.sin(angle), np.cos(angle)], -1)
 
 
