@@ -7,6 +7,7 @@ given, as our first step draws it. Dropout each side draws for itself; their
 first steps are compared without it.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ from benchmarks.torch_reference import renderer as twins_lib
 from benchmarks.torch_reference.denoiser import Denoiser
 from benchmarks.torch_reference.weights import load_named
 from benchmarks.training import Batch, OurTraining
-from takin_jax import face, renderer
+from takin_jax import face, renderer, rng
 from takin_jax.config import build, load_config
 from takin_jax.data.faces import geometry, mean_face
 from takin_jax.diffusion import normalization
@@ -30,10 +31,11 @@ from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
 from takin_jax.ops import augment
-from takin_jax.train.audio import task as audio_task
+from takin_jax.train.audio.noisy_rows import AudioLossConfig, noisy_rows
+from takin_jax.train.audio.task import AudioTask
 from takin_jax.train.motion import picture_terms
-from takin_jax.train.motion import task as motion_task
 from takin_jax.train.motion.loss_config import MotionLossConfig
+from takin_jax.train.motion.task import MotionTask
 
 _SEED = 0
 Params = dict[str, Any]
@@ -96,17 +98,17 @@ def _case(run: OurTraining, found: tuple[float, float], *sides: Any) -> Case:
 
 def motion_batch(config: ConfigDict) -> Batch:
   """Coloured squares and mean faces that move a little."""
-  rng = np.random.default_rng(_SEED)
-  batch = _zeros(motion_task.batch_spec(config))
+  draw = np.random.default_rng(_SEED)
+  batch = _zeros(MotionTask(config).batch_spec())
   count, side = batch['source'].shape[:2]
-  cells = rng.integers(0, 256, (count, 8, 8, 3), np.uint8)
+  cells = draw.integers(0, 256, (count, 8, 8, 3), np.uint8)
   picture = cells.repeat(side // 8, 1).repeat(side // 8, 2)
   face = 0.8 * mean_face.load()[geometry.LANDMARKS]
   for name, shift in (('source', 0), ('driving', side // 32)):
-    noise = rng.integers(-8, 9, picture.shape)
+    noise = draw.integers(-8, 9, picture.shape)
     moved = np.roll(picture, shift, 2) + noise
     batch[name] = moved.clip(0, 255).astype(np.uint8)
-    x = face + 0.03 * rng.standard_normal((count, *face.shape))
+    x = face + 0.03 * draw.standard_normal((count, *face.shape))
     batch[f'{name}_x'] = x.astype(np.float32)
   batch['source_kp'][:] = face
   return batch
@@ -117,10 +119,10 @@ def motion_inputs(
 ) -> tuple[tuple[Tensor, ...], tuple[Any, Any]]:
   """The twin's tensors, and the corners of both crops, for the first step."""
   cfg = build(MotionLossConfig, config.loss)
-  keys = jax.random.split(training.first_key(config), 4)
+  key = functools.partial(rng.fold_in_str, training.first_key(config))
   count, side = batch['source'].shape[:2]
-  gain, offset = augment.random_colors(keys[0], count, cfg.colors)
-  centres = picture_terms.crop_centres(keys[3], batch['driving_x'])
+  gain, offset = augment.random_colors(key('colors'), count, cfg.colors)
+  centres = picture_terms.crop_centres(key('crops'), batch['driving_x'])
   corners = tuple(
     np.asarray(picture_terms.crop_corner(centre, side, size)).tolist()
     for centre, size in zip(
@@ -132,7 +134,7 @@ def motion_inputs(
     **{k: np.moveaxis(batch[k], -1, 1) for k in ('source', 'driving')},
     'gain': np.moveaxis(np.asarray(gain), -1, 1),
     'offset': np.moveaxis(np.asarray(offset), -1, 1),
-    'taught': jax.random.bernoulli(keys[2], cfg.teacher_share, shape),
+    'taught': jax.random.bernoulli(key('teacher'), cfg.teacher_share, shape),
   }
   tensors = (setting.tensor({**batch, **given}[k]) for k in motion_loss.INPUTS)
   return tuple(tensors), corners
@@ -143,24 +145,24 @@ def motion_module(config: ConfigDict, params: Params) -> motion_loss.MotionLoss:
   return motion_loss.MotionLoss(
     twins_lib.load_small(config.model, params),
     build(MotionLossConfig, config.loss),
-    motion_task.constants(config),
+    MotionTask(config).constants(),
   )
 
 
 def audio_batch(config: ConfigDict) -> Batch:
   """Noise for speech and motion; one window is shorter, one comes first."""
-  rng = np.random.default_rng(_SEED)
-  batch = _zeros(audio_task.batch_spec(config))
+  draw = np.random.default_rng(_SEED)
+  batch = _zeros(AudioTask(config).batch_spec())
   count = len(batch.pop('wave'))
   speech = build(HubertConfig, config.model.speech)
   frames = batch['motion'].shape[1]
   shape = (count, speech.layers + 1, 2 * frames, speech.dim)
-  batch['states'] = rng.standard_normal(shape).astype(np.float16)
+  batch['states'] = draw.standard_normal(shape).astype(np.float16)
   exp = batch['emotion'].shape[1]
   scale = np.repeat([0.01, 0.05, 0.05, 5.0], [exp, 1, 3, 3])
   for name in ('motion', 'prefix', 'emotion', 'source_kp'):
     shape = batch[name].shape
-    noise = scale[: shape[-1]] * rng.standard_normal(shape)
+    noise = scale[: shape[-1]] * draw.standard_normal(shape)
     batch[name] = noise.astype(np.float32)
   for name in ('frame_mask', 'head_mask', 'follows', 'prefix_mask'):
     batch[name][:] = True
@@ -173,19 +175,17 @@ def audio_inputs(
   setting: Setting, config: ConfigDict, params: Params, batch: Batch
 ) -> tuple[Tensor, ...]:
   """The twin's tensors for the first step."""
-  cfg = build(audio_task.AudioLossConfig, config.loss)
+  cfg = build(AudioLossConfig, config.loss)
   diffusion = build(DiffusionConfig, config.diffusion)
   key = training.first_key(config)
-  rows = audio_task.noisy_rows(
-    cfg, diffusion, params['stats'], batch, key, True
-  )
+  rows = noisy_rows(cfg, diffusion, params['stats'], batch, key, True)
   rows = [setting.tensor(rows[name]) for name in audio_loss.ROWS]
   return (setting.tensor(batch['states']), *rows)
 
 
 def audio_module(config: ConfigDict, params: Params) -> audio_loss.AudioLoss:
   """The twin of stage 2 with our parameters."""
-  cfg = build(audio_task.AudioLossConfig, config.loss)
+  cfg = build(AudioLossConfig, config.loss)
   speech = build(HubertConfig, config.model.speech)
   sizes = build(DenoiserConfig, config.model.denoiser)
   states = (speech.layers + 1, speech.dim)

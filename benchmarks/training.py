@@ -47,7 +47,7 @@ class OurTraining:
     self.first = jax.device_get(self._state.params)
     batch = sharding.put_batch(batch, program.mesh)
     whole = sharding.replicated(program.mesh)
-    constants = jax.device_put(program.constants(), whole)
+    constants = jax.device_put(program.task.constants(), whole)
     key = program.key_everywhere()
     start = time.perf_counter()
     step = program.lower(batch, constants).compile()

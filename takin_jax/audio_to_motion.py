@@ -12,6 +12,7 @@ from flax import struct
 import jax
 import jax.numpy as jnp
 
+from takin_jax import rng
 from takin_jax.config import build
 from takin_jax.diffusion import normalization
 from takin_jax.diffusion.motion import sample_motion
@@ -57,14 +58,13 @@ def init_speech(model: Any, key: jax.Array) -> Params:
 
 def init(config: Any, key: jax.Array) -> Params:
   """Fresh parameters of speech encoder and denoiser, by group."""
-  keys = jax.random.split(key)
-  params = init_speech(config.model, keys[0])
+  params = init_speech(config.model, rng.fold_in_str(key, 'speech'))
   denoiser, frames = _denoiser(config.model), 4
   motion_dim = denoiser.cfg.motion_dim
   prefix = build(DiffusionConfig, config.diffusion).prefix
   wave = jnp.zeros(frames * SAMPLES_PER_FRAME)
   variables = denoiser.init(
-    keys[1],
+    rng.fold_in_str(key, 'denoiser'),
     jnp.zeros((1, frames, motion_dim)),
     jnp.zeros(1, jnp.int32),
     encode_window(config.model, params, wave),

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'takin_jax'
 
-_BASE = {'errors', 'face', 'types', 'shapes', 'config', 'compilation'}
+_BASE = {'errors', 'face', 'rng', 'types', 'shapes', 'config', 'compilation'}
 _MATHS = _BASE | {'ops', 'nn'}
 _NETWORKS = _MATHS | {'models', 'renderer', 'diffusion', 'losses', 'weights'}
 _NETWORKS |= {'audio_to_motion'}
@@ -19,6 +19,7 @@ ALLOWED = {
   'errors': set(),
   'face': set(),
   'types': {'face'},
+  'rng': set(),
   'shapes': set(),
   'config': {'errors'},
   'locks': set(),

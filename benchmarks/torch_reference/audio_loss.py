@@ -12,7 +12,7 @@ from takin_jax import face
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.losses.denoise import DenoiseLossConfig
 
-# The inputs after the states, in order: rows of `audio_task.noisy_rows`.
+# The inputs after the states, in order: what `noisy_rows` makes.
 ROWS = (
   'motion',
   'noise',

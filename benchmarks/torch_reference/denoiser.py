@@ -176,6 +176,13 @@ def sample_motion(
     x = _ddim_step(x, output, a, a_to, cfg)
   lips = cfg.lip_gain * x[..., face.LIPS]
   x = torch.cat([lips, x[..., face.LIPS.stop :]], -1)
+  return _smoothed(x, conditions, cfg)
+
+
+def _smoothed(
+  x: Tensor, conditions: Conditions, cfg: DiffusionConfig
+) -> Tensor:
+  """[B, T, M] over time, face and head each by its own."""
   known = conditions.prefix_mask[..., None]
   parts = [
     _smooth(x[part], conditions.prefix[part], known, deviation)

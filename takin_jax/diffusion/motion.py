@@ -5,6 +5,7 @@ windows that the stream is cut into: a frame that two windows share begins with
 the same noise in both, and what is slow in the noise goes on.
 """
 
+import functools
 import math
 
 import jax
@@ -53,27 +54,8 @@ def sample_motion(
   speech = denoiser.apply(variables, states, method='encode_speech')
   speech = speech[:, heard:]
   conditions = Conditions(speech=speech, **conditions)
-
-  def denoise(
-    x_t: jax.Array,
-    step: jax.Array,
-    given: tuple[Conditions, jax.Array],
-    drop_audio: jax.Array,
-    drop_emotion: jax.Array,
-  ) -> jax.Array:
-    conditions, no_emotion = given
-    return denoiser.apply(
-      variables,
-      x_t,
-      step,
-      conditions,
-      drop_audio,
-      drop_emotion | no_emotion,
-      method='denoise',
-    )
-
   predict = guided(
-    denoise,
+    functools.partial(_denoise, denoiser, variables),
     (conditions, no_emotion),
     cfg.guidance_audio,
     cfg.guidance_emotion,
@@ -83,7 +65,13 @@ def sample_motion(
   x = ddim(predict, noise, cfg, jax.random.fold_in(key, first_frame))
   rest = 0.0 if lip_rest is None else lip_rest[:, None]
   lips = rest + cfg.lip_gain * (x[..., face.LIPS] - rest)
-  x = x.at[..., face.LIPS].set(lips)
+  return _smoothed(x.at[..., face.LIPS].set(lips), conditions, cfg)
+
+
+def _smoothed(
+  x: jax.Array, conditions: Conditions, cfg: DiffusionConfig
+) -> jax.Array:
+  """[B, T, M] over time, face and head each by its own."""
   known = conditions.prefix_mask[..., None]
   parts = [
     _smooth(x[..., part], conditions.prefix[..., part], known, deviation)
@@ -93,6 +81,28 @@ def sample_motion(
     )
   ]
   return jnp.concatenate(parts, -1)
+
+
+def _denoise(
+  denoiser: MotionDenoiser,
+  variables: dict,
+  x_t: jax.Array,
+  step: jax.Array,
+  given: tuple[Conditions, jax.Array],
+  drop_audio: jax.Array,
+  drop_emotion: jax.Array,
+) -> jax.Array:
+  """One evaluation; `given`: the conditions, and [B] for whom no emotion is."""
+  conditions, no_emotion = given
+  return denoiser.apply(
+    variables,
+    x_t,
+    step,
+    conditions,
+    drop_audio,
+    drop_emotion | no_emotion,
+    method='denoise',
+  )
 
 
 def first_noise(

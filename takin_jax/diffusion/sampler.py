@@ -104,15 +104,20 @@ def guided(
     drop_audio, drop_emotion = jnp.repeat(drops, batch, axis=0).T
     steps = jnp.full((n * batch,), step)
     outputs = denoise(tiled(x), steps, conditions, drop_audio, drop_emotion)
-    both, *rest = jnp.split(outputs, n)
-    if not rest:
-      return both
-    only_emotion = rest[0]
-    neither = rest[1] if emotion != 1.0 else only_emotion
-    return (
-      neither
-      + emotion * (only_emotion - neither)
-      + audio * (both - only_emotion)
-    )
+    return _weighed(jnp.split(outputs, n), audio, emotion)
 
   return predict
+
+
+def _weighed(
+  outputs: list[jax.Array], audio: float, emotion: float
+) -> jax.Array:
+  """Of up to three evaluations: all given, emotion alone, nothing."""
+  both, *rest = outputs
+  if not rest:
+    return both
+  only_emotion = rest[0]
+  neither = rest[1] if emotion != 1.0 else only_emotion
+  return (
+    neither + emotion * (only_emotion - neither) + audio * (both - only_emotion)
+  )

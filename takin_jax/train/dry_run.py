@@ -35,7 +35,7 @@ def dry_run(config: ConfigDict) -> None:
   print('\nBatch, over all devices:')
   for name, x in batch.items():
     print(f'  {name}: {x.dtype} {list(x.shape)}')
-  constants = _shapes(program.constants())
+  constants = _shapes(program.task.constants())
   lowered = program.lower(batch, constants)
   devices = program.mesh.size
   total = program.flops(lowered, batch, constants) / 1e12
@@ -51,13 +51,10 @@ def dry_run(config: ConfigDict) -> None:
 
 def _batch(program: Program) -> dict[str, jax.ShapeDtypeStruct]:
   """Shapes of a batch: of a real one, or as the task describes them."""
-  task, config = program.task, program.config
-  if config.get('data', {}).get('records') == '' and hasattr(
-    task, 'batch_spec'
-  ):
-    spec = task.batch_spec(config)
+  if program.config.data.get('records') == '':
+    spec = program.task.batch_spec()
     return {k: jax.ShapeDtypeStruct(*v) for k, v in spec.items()}
-  return _shapes(next(task.batches(config)))
+  return _shapes(next(program.task.batches()))
 
 
 def _shapes(tree: Any) -> Any:

@@ -53,23 +53,20 @@ class Hooks:
     The primary process works on a copy of its own; the others wait.
     """
     program = self._program
-    task, config = program.task, program.config
-    evaluates = hasattr(task, 'evaluate') and self._due(self._eval_every, step)
-    draws = hasattr(task, 'samples') and self._due(
-      program.train.samples_every, step
-    )
+    evaluates = self._due(self._eval_every, step)
+    draws = self._due(program.train.samples_every, step)
     if not evaluates and not draws:
       return
     ema = sharding.local_copy(state.ema, program.mesh)
     if distributed.is_primary():
       if evaluates:
-        values = task.evaluate(config, ema, step, self._workdir)
+        values = program.task.evaluate(ema)
         values = {f'eval/{k}': v for k, v in values.items()}
         self._writer.write(step, values)
       if draws:
         folder = self._workdir / 'samples'
         folder.mkdir(exist_ok=True)
-        task.samples(config, ema, step, folder)
+        program.task.samples(ema, folder / f'{step:07d}')
     distributed.wait_for_all(f'after evaluation {step}')
 
   def _due(self, every: int, step: int) -> bool:

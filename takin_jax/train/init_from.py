@@ -25,6 +25,19 @@ def load_groups(name_or_dir: str) -> Params:
   return weights.load(name_or_dir)[1]
 
 
+def check(sources: Iterable[str]) -> None:
+  """Raises InputError for a source that is neither a run nor weights."""
+  for source in sources:
+    path = source.partition(':')[0]
+    if (pathlib.Path(path) / checkpoint.FOLDER).is_dir():
+      checkpoint.read_config(path)
+    elif not (weights.folder(path) / weights.PARAMS_FILE).is_file():
+      raise InputError(
+        f'{path} is neither a training run with a checkpoint nor a weights '
+        'folder: check the path, or train it first.'
+      )
+
+
 def replace_groups(params: Params, sources: Iterable[str]) -> Params:
   """Replaces parameter groups by trained ones.
 

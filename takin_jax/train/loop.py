@@ -56,6 +56,7 @@ def run(
   saving = config_lib.build(
     checkpoint.CheckpointConfig, config.get('checkpoint')
   )
+  _check(program)
   with contextlib.ExitStack() as stack:
     stack.enter_context(occupy(workdir))
     checkpoint.write_config(workdir, config)
@@ -81,11 +82,18 @@ def run(
   return state
 
 
+def _check(program: Program) -> None:
+  """Says what will be left out; raises if the run cannot get through."""
+  notes = program.check()
+  if distributed.is_primary() and notes:
+    print(*notes, sep='\n')
+
+
 def _start(
   program: Program, checkpoints: checkpoint.Checkpoints
 ) -> tuple[TrainState, Any]:
   """State and batches, from the newest checkpoint or from the beginning."""
-  batches = program.task.batches(program.config)
+  batches = program.task.batches()
   restored = checkpoints.restore(program.state)
   if not restored:
     return program.first_state(), batches
@@ -101,7 +109,7 @@ def _train(
   cfg, begin = program.train, int(state.step)
   whole = sharding.replicated(program.mesh)
   key = program.key_everywhere()
-  constants = jax.device_put(program.constants(), whole)
+  constants = jax.device_put(program.task.constants(), whole)
   batch = next(feed)  # also tells the shapes
   step_fn, rates = compile_step(program, batch, constants)
   monitor = metrics.Monitor()

@@ -1,7 +1,6 @@
 """What a config compiles to: the first state, the step, and their layout."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -43,6 +42,18 @@ class TrainConfig:
   remat: tuple[str, ...] = ()
   peak_tflops: float = 0.0
 
+  def __post_init__(self):
+    for name, least in (
+      ('steps', 1),
+      ('log_every', 1),
+      ('accumulate', 1),
+      ('samples_every', 0),
+      ('time_limit_s', 0),
+    ):
+      value = getattr(self, name)
+      if not value >= least:
+        raise InputError(f'train.{name} is {value}: take {least} or more.')
+
 
 class Program:
   """The pure functions of a run, and where their arrays live.
@@ -64,8 +75,7 @@ class Program:
     self.key = jax.random.key(config.seed)
     self.schedule = optim.make_schedule(self._optim, self.train.steps)
     self._tx = optim.make_optimizer(self._optim, self.train.steps)
-    self._init = functools.partial(self.task.init, config)
-    groups = jax.eval_shape(self._init, self.key)
+    groups = jax.eval_shape(self.task.init, self.key)
     self._frozen = optim.frozen_groups(self._optim, groups)
     state = jax.eval_shape(self._create, groups)
     self.layout = sharding.state_layout(state, self.mesh, mesh_cfg.shard_above)
@@ -75,14 +85,30 @@ class Program:
       self.layout,
     )
 
+  def check(self) -> list[str]:
+    """Looks for all that a run will need, see `Task.check`."""
+    self._check_size(
+      self.config.data.get('batch_size', self.mesh.size * self.train.accumulate)
+    )
+    init_from.check(self.train.init_from)
+    return self.task.check()
+
+  def _check_size(self, size: int) -> None:
+    parts = self.mesh.size * self.train.accumulate
+    if size < 1 or size % parts:
+      raise InputError(
+        f'data.batch_size {size} is not a multiple of {self.mesh.size} '
+        f'devices times train.accumulate {self.train.accumulate}.'
+      )
+
   def first_state(self) -> state_lib.TrainState:
     """The state before the first step, on the devices."""
     create = jax.jit(self._create, out_shardings=self.layout)
     if self.train.init_from:
-      params = jax.jit(self._init)(self.key)
+      params = jax.jit(self.task.init)(self.key)
       return create(init_from.replace_groups(params, self.train.init_from))
     init = jax.jit(
-      lambda key: self._create(self._init(key)), out_shardings=self.layout
+      lambda key: self._create(self.task.init(key)), out_shardings=self.layout
     )
     return init(self.key)
 
@@ -91,25 +117,13 @@ class Program:
     whole = sharding.replicated(self.mesh)
     return jax.jit(lambda: self.key, out_shardings=whole)()
 
-  def constants(self) -> Any:
-    """What the task's loss needs beside parameters and batch."""
-    if not hasattr(self.task, 'constants'):
-      return None
-    return self.task.constants(self.config)
-
   def lower(self, batch: Any, constants: Any) -> jax.stages.Lowered:
     """The step for arrays of these shapes, ready to compile.
 
     Raises:
       InputError: for a batch that devices and `accumulate` cannot share.
     """
-    size = next(iter(batch.values())).shape[0]
-    parts = self.mesh.size * self.train.accumulate
-    if size % parts:
-      raise InputError(
-        f'data.batch_size {size} is not a multiple of {self.mesh.size} '
-        f'devices times train.accumulate {self.train.accumulate}.'
-      )
+    self._check_size(next(iter(batch.values())).shape[0])
     return self._lower(batch, constants, self.train)
 
   def flops(self, lowered: jax.stages.Lowered, *shapes: Any) -> float:
@@ -131,7 +145,7 @@ class Program:
     self, batch: Any, constants: Any, cfg: TrainConfig
   ) -> jax.stages.Lowered:
     step = make_train_step(
-      self.task.loss_fn(self.config),
+      self.task.loss,
       self._tx,
       self._optim.ema_decay,
       self._frozen,

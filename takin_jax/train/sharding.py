@@ -39,6 +39,8 @@ def make_mesh(cfg: MeshConfig) -> Mesh:
       have none.
   """
   there = jax.devices()
+  if cfg.devices < 0:
+    raise InputError(f'mesh.devices is {cfg.devices}: 0 takes all there are.')
   if cfg.devices > len(there):
     raise InputError(
       f'mesh.devices is {cfg.devices}, but there are {len(there)} devices.'

@@ -10,11 +10,15 @@ import optax
 from takin_jax.nn.remat import remat_blocks
 from takin_jax.train import state as state_lib
 from takin_jax.train.state import Params, TrainState
+from takin_jax.train.task import Batch, LossOutput, Metrics
 
-Batch = dict[str, Any]
-Metrics = dict[str, jax.Array]
-LossFn = Callable[..., tuple[jax.Array, Metrics]]
-TrainStep = Callable[..., tuple[TrainState, Metrics]]
+# `(params, batch, key, constants) -> LossOutput`.
+LossFn = Callable[[Params, Batch, jax.Array, Any], LossOutput]
+TrainStep = Callable[
+  [TrainState, Batch, jax.Array, Any], tuple[TrainState, Metrics]
+]
+# `(trained, fixed, batch, key, constants) -> (LossOutput, gradients)`.
+GradFn = Callable[..., tuple[LossOutput, Params]]
 STATS = 'batch_stats'  # parameter group that the loss replaces
 
 
@@ -30,8 +34,7 @@ def make_train_step(
   """Makes `step(state, batch, key, constants) -> (state, metrics)`.
 
   Args:
-    loss_fn: `(params, batch, key, train) -> (loss [], metrics)`; new running
-      statistics of norms, if any, are `metrics['batch_stats']`.
+    loss_fn: the `loss` of a task.
     tx: the optimiser.
     ema_decay: decay of the moving average; lower in the first steps, so
       that the average does not remember the initial values.
@@ -42,43 +45,43 @@ def make_train_step(
     gather: makes divided parameters whole before the networks use them.
 
   Returns:
-    A pure function, not jitted. The key of step n is `fold_in(key, n)`;
-    `constants`, if any, reach the loss as `batch['constants']`.
+    A pure function, not jitted. The key of step n is `fold_in(key, n)`.
   """
-
   grads_of = _gradients(loss_fn, remat)
   if accumulate > 1:
     grads_of = _accumulated(grads_of, accumulate)
 
   def step(
-    state: TrainState, batch: Batch, key: jax.Array, constants: Any = None
+    state: TrainState, batch: Batch, key: jax.Array, constants: Any
   ) -> tuple[TrainState, Metrics]:
-    if constants is not None:
-      batch = {**batch, 'constants': constants}
     key = jax.random.fold_in(key, state.step)
     trained, fixed = state_lib.split(gather(state.params), frozen)
-    (loss, metrics), grads = grads_of(trained, fixed, batch, key)
-    stats = metrics.pop(STATS, None)
-    state = _updated(state, grads, stats, tx, ema_decay)
+    out, grads = grads_of(trained, fixed, batch, key, constants)
+    state = _updated(state, grads, out.stats, tx, ema_decay)
     norms = {
       'grad_norm': optax.tree.norm(grads),
       'param_norm': optax.tree.norm(state.params),
     }
-    return state, {**metrics, 'loss': loss, **norms}
+    return state, {**out.metrics, 'loss': out.loss, **norms}
 
   return step
 
 
-def _gradients(loss_fn: LossFn, remat: Collection[str]) -> Callable[..., Any]:
-  """`f(trained, fixed, batch, key) -> ((loss, metrics), gradients)`."""
+def _gradients(loss_fn: LossFn, remat: Collection[str]) -> GradFn:
+  """Of the whole batch at once."""
 
   def loss_of(
-    trained: Params, fixed: Params, batch: Batch, key: jax.Array
-  ) -> tuple[jax.Array, Metrics]:
+    trained: Params, fixed: Params, *args: Any
+  ) -> tuple[jax.Array, LossOutput]:
     with remat_blocks(remat):
-      return loss_fn({**trained, **fixed}, batch, key, True)
+      out = loss_fn({**trained, **fixed}, *args)
+    return out.loss, out
 
-  return jax.value_and_grad(loss_of, has_aux=True)
+  def grads(*args: Any) -> tuple[LossOutput, Params]:
+    (_, out), grad = jax.value_and_grad(loss_of, has_aux=True)(*args)
+    return out, grad
+
+  return grads
 
 
 def _updated(
@@ -102,7 +105,7 @@ def _updated(
   return TrainState(step=done, params=params, ema=ema, opt_state=opt_state)
 
 
-def _accumulated(grads_of: Callable[..., Any], parts: int) -> Callable:
+def _accumulated(grads_of: GradFn, parts: int) -> GradFn:
   """Loss, metrics and gradients of a batch as means over its parts.
 
   Part i takes every `parts`-th sample, so that a batch divided over devices
@@ -117,33 +120,27 @@ def _accumulated(grads_of: Callable[..., Any], parts: int) -> Callable:
     return jnp.swapaxes(x, 0, 1)
 
   def grads(
-    trained: Params, fixed: Params, batch: Batch, key: jax.Array
-  ) -> tuple[tuple[jax.Array, Metrics], Params]:
-    constants = {k: v for k, v in batch.items() if k == 'constants'}
-    batch = {k: split(v) for k, v in batch.items() if k != 'constants'}
-
+    trained: Params, fixed: Params, batch: Batch, key: jax.Array, constants: Any
+  ) -> tuple[LossOutput, Params]:
     def one(part: Batch, i: jax.Array, stats: Params | None) -> Any:
       facts = fixed if stats is None else {**fixed, STATS: stats}
       part_key = jax.random.fold_in(key, i)
-      out = grads_of(trained, facts, {**part, **constants}, part_key)
-      (loss, metrics), grad = out
-      stats = metrics.pop(STATS, None)
-      return (loss, metrics, grad), stats
+      out, grad = grads_of(trained, facts, part, part_key, constants)
+      return (out.loss, out.metrics, grad), out.stats
 
     def add(carry: Any, x: tuple[Batch, jax.Array]) -> tuple[Any, None]:
       total, stats = carry
       values, stats = one(*x, stats)
       return (jax.tree.map(jnp.add, total, values), stats), None
 
-    numbers, stats = jnp.arange(parts), fixed.get(STATS)
-    first = jax.tree.map(lambda x: x[0], (batch, numbers))
+    divided, stats = jax.tree.map(split, batch), fixed.get(STATS)
+    numbered = divided, jnp.arange(parts)
+    first = jax.tree.map(lambda x: x[0], numbered)
     shapes, changed = jax.eval_shape(one, *first, stats)
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     carry = (zeros, None if changed is None else stats)
-    (total, stats), _ = jax.lax.scan(add, carry, (batch, numbers))
+    (total, stats), _ = jax.lax.scan(add, carry, numbered)
     loss, metrics, grad = jax.tree.map(lambda x: x / parts, total)
-    if stats is not None:
-      metrics[STATS] = stats
-    return (loss, metrics), grad
+    return LossOutput(loss, metrics, stats), grad
 
   return grads

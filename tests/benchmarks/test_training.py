@@ -1,7 +1,5 @@
 """A training step of our PyTorch twin is ours: losses, gradients, updates."""
 
-import functools
-
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
@@ -14,9 +12,8 @@ from takin_jax.losses import perceptual
 from takin_jax.nn.dropout import Dropout
 from takin_jax.train import optim
 from takin_jax.train import state as state_lib
-from takin_jax.train.audio import task as audio_task
-from takin_jax.train.motion import task as motion_task
 from takin_jax.train.steps import make_train_step
+from takin_jax.train.task import LossOutput, task_for
 from tests.benchmarks import tiny
 
 torch = pytest.importorskip('torch')
@@ -94,16 +91,15 @@ def audio_config():
   return config
 
 
-def parameters(task, config):
+def parameters(config):
   """Random ones, so that each has a gradient; compiling `init` takes long."""
-  init = functools.partial(task.init, config)
   rng = np.random.default_rng(1)
 
   def fill(x):
     scale = (1.4 / max(np.prod(x.shape[:-1]), 1)) ** 0.5 if x.ndim > 1 else 0.1
     return scale * rng.standard_normal(x.shape, np.float32)
 
-  groups = jax.eval_shape(init, jax.random.key(0))
+  groups = jax.eval_shape(task_for(config).init, jax.random.key(0))
   params = {
     name: jax.tree.map(fill, group)
     for name, group in groups.items()
@@ -117,16 +113,16 @@ def parameters(task, config):
   return params
 
 
-def check(task, config, params, batch, module, args):
+def check(config, params, batch, module, args):
   """Loss and gradients of every parameter on both sides."""
   frozen = {*config.optim.freeze, *optim.FACTS}
   trained = {k: v for k, v in params.items() if k not in frozen}
 
+  task = task_for(config)
   batch = jax.tree.map(jnp.asarray, batch)
 
   def loss_of(trained, key):
-    loss = task.loss_fn(config)
-    return loss({**params, **trained}, batch, key, True)[0]
+    return task.loss({**params, **trained}, batch, key, task.constants()).loss
 
   loss, grads = jax.jit(jax.value_and_grad(loss_of))(
     trained, training.first_key(config)
@@ -154,19 +150,18 @@ def check(task, config, params, batch, module, args):
 def test_motion(motion_config, setting):
   config = motion_config
   batch = cases.motion_batch(config)
-  batch['constants'] = motion_task.constants(config)
-  params = parameters(motion_task, config)
+  params = parameters(config)
   module = cases.motion_module(config, params)
   inputs, corners = cases.motion_inputs(setting, config, batch)
   args = (*inputs, corners)
-  check(motion_task, config, params, batch, module, args)
+  check(config, params, batch, module, args)
 
 
 def test_audio(audio_config, setting, monkeypatch):
   """With the same dropout on both sides."""
   config = audio_config
   batch = cases.audio_batch(config)
-  params = parameters(audio_task, config)
+  params = parameters(config)
   calls = ([], [])
 
   def kept(shape, rate, number):
@@ -189,7 +184,7 @@ def test_audio(audio_config, setting, monkeypatch):
   module = cases.audio_module(config, params)
   args = cases.audio_inputs(setting, config, params, batch)
   with nn.intercept_methods(ours):
-    check(audio_task, config, params, batch, module, args)
+    check(config, params, batch, module, args)
   assert calls[0] == calls[1] and len(calls[0]) == 18
 
 
@@ -213,11 +208,11 @@ def test_optimizer():
   }
   x = rng.standard_normal((5, 4), np.float32)
 
-  def loss_fn(params, batch, key, train):
+  def loss_fn(params, batch, key, constants):
     total = sum(
       jnp.square(batch @ p['weight'].T).sum() for p in params.values()
     )
-    return total, {}
+    return LossOutput(total, {})
 
   cfg = build(optim.OptimConfig, config.optim)
   tx = optim.make_optimizer(cfg, 4)
@@ -233,7 +228,7 @@ def test_optimizer():
   )
   trainer = training.trainer(module, config)
   for _ in range(3):
-    state, metrics = jax.jit(step)(state, x, jax.random.key(0))
+    state, metrics = jax.jit(step)(state, x, jax.random.key(0), {})
     theirs = trainer.step(torch.from_numpy(x))
     assert np.isclose(metrics['loss'], float(theirs['loss']), rtol=1e-5)
     assert np.isclose(metrics['grad_norm'], float(theirs['grad_norm']))

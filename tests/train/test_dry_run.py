@@ -17,9 +17,8 @@ def test_without_records_the_task_describes_the_batch(
   config, capsys, monkeypatch
 ):
   config.data.records = '/nowhere'
-  spec = {'x': ((16, 3), 'float32'), 'y': ((16, 4), 'float32')}
-  monkeypatch.setattr(toy_task, 'batch_spec', lambda _: spec, raising=False)
-  monkeypatch.delattr(toy_task, 'batches')
+  monkeypatch.delattr(toy_task.ToyTask, 'batches')
+  monkeypatch.setattr(toy_task.ToyTask, '__abstractmethods__', frozenset())
   dry_run.dry_run(config)
   assert 'x: float32 [16, 3]' in capsys.readouterr().out
   assert config.data.records == '/nowhere'

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from takin_jax.errors import InputError
 from takin_jax.train import checkpoint, init_from, loop, metrics
+from takin_jax.train.task import LossOutput
 from tests.train import toy_task
 
 
@@ -53,12 +55,12 @@ def test_a_run_leaves_metrics_events_samples_and_config(config, tmp_path):
   assert 'head/bias' in (tmp_path / 'parameters.txt').read_text()
   assert sum('eval/bias' in line for line in lines) == 2
   assert list((tmp_path / 'events').iterdir())
-  assert (tmp_path / 'samples' / '4.txt').exists()
+  assert (tmp_path / 'samples' / '0000004.txt').exists()
   assert checkpoint.read_config(tmp_path).name == 'toy'
 
 
 def test_one_batch_overfits(config, tmp_path, monkeypatch):
-  batch = next(toy_task.batches(config))
+  batch = next(toy_task.ToyTask(config).batches())
 
   class Same:
     def __next__(self):
@@ -67,7 +69,7 @@ def test_one_batch_overfits(config, tmp_path, monkeypatch):
     def get_state(self):
       return {}
 
-  monkeypatch.setattr(toy_task, 'batches', lambda _: Same())
+  monkeypatch.setattr(toy_task.ToyTask, 'batches', lambda _: Same())
   config.train.steps, config.train.log_every = 300, 100
   config.eval.every, config.checkpoint.every = 0, 1000
   config.optim.lr = 3e-2
@@ -79,7 +81,7 @@ def test_one_batch_overfits(config, tmp_path, monkeypatch):
 def test_frozen_groups_and_facts_do_not_change(config, tmp_path):
   config.optim.freeze, config.optim.weight_decay = ('linear',), 0.1
   state = loop.run(config, tmp_path)
-  start = toy_task.init(config, jax.random.key(config.seed))
+  start = toy_task.ToyTask(config).init(jax.random.key(config.seed))
   assert_equal(state.params['linear'], start['linear'])
   assert_equal(state.ema['stats'], start['stats'])
   assert np.abs(state.params['head']['bias']).min() > 0
@@ -123,15 +125,12 @@ def test_a_damaged_checkpoint_is_skipped(config, tmp_path, caplog):
 def test_nan_stops_and_keeps_the_last_good_checkpoint(
   config, tmp_path, monkeypatch
 ):
-  def loss_fn(_):
-    def loss(params, batch, key, train):
-      del batch, key, train
-      bias = params['head']['bias'].sum()
-      return bias + jnp.log(0.035 - jnp.abs(bias)), {}
+  def loss(self, params, *args):
+    del self, args
+    bias = params['head']['bias'].sum()
+    return LossOutput(bias + jnp.log(0.035 - jnp.abs(bias)), {})
 
-    return loss
-
-  monkeypatch.setattr(toy_task, 'loss_fn', loss_fn)
+  monkeypatch.setattr(toy_task.ToyTask, 'loss', loss)
   config.train.steps, config.checkpoint.every = 20, 1
   with pytest.raises(metrics.DivergedError, match='last good'):
     loop.run(config, tmp_path)
@@ -149,14 +148,14 @@ def test_time_limit_stops_cleanly(config, tmp_path, capsys):
 
 
 def test_sigterm_saves(config, tmp_path, monkeypatch, capsys):
-  real = toy_task.batches
+  real = toy_task.ToyTask.batches
 
-  def interrupted(config):
-    batches = real(config)
+  def interrupted(self):
+    batches = real(self)
     os.kill(os.getpid(), signal.SIGTERM)
     return batches
 
-  monkeypatch.setattr(toy_task, 'batches', interrupted)
+  monkeypatch.setattr(toy_task.ToyTask, 'batches', interrupted)
   state = loop.run(config, tmp_path)
   assert int(state.step) == 1
   assert 'Resume' in capsys.readouterr().out
@@ -173,3 +172,36 @@ def test_init_from_takes_groups_of_a_run(config, tmp_path):
   config.model.linear.width = 5
   with pytest.raises(ValueError, match=r'linear.*\(3, 4\).*\(3, 5\)'):
     loop.run(config, tmp_path / 'third')
+
+
+@pytest.mark.parametrize(
+  ('key', 'value', 'message'),
+  [
+    ('data.batch_size', 0, 'data.batch_size 0 is not a multiple'),
+    ('train.log_every', 0, r'train.log_every is 0: take 1 or more'),
+    ('train.steps', 0, 'train.steps is 0'),
+    ('train.samples_every', -1, 'train.samples_every is -1'),
+    ('checkpoint.every', 0, 'checkpoint.every is 0'),
+    ('checkpoint.keep', 0, 'checkpoint.keep is 0'),
+    ('mesh.devices', -1, 'mesh.devices is -1'),
+    ('train.init_from', ('nowhere:linear',), 'nowhere is neither a training'),
+  ],
+)
+def test_what_cannot_work_is_refused_before_anything(
+  config, tmp_path, key, value, message
+):
+  block, _, name = key.partition('.')
+  config[block][name] = value
+  with pytest.raises(InputError, match=message):
+    loop.run(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
+def test_a_task_says_beforehand_what_will_be_left_out(
+  config, tmp_path, monkeypatch, capsys
+):
+  note = 'Nothing will be evaluated.'
+  monkeypatch.setattr(toy_task.ToyTask, 'check', lambda self: [note])
+  config.train.steps = 1
+  loop.run(config, tmp_path)
+  assert capsys.readouterr().out.splitlines()[0] == note

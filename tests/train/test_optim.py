@@ -7,6 +7,7 @@ import pytest
 from takin_jax.train import optim
 from takin_jax.train import state as state_lib
 from takin_jax.train.steps import make_train_step
+from takin_jax.train.task import LossOutput
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,13 @@ def test_step_scales_groups_and_averages():
   assert frozen == {'stats'}
   tx = optim.make_optimizer(cfg, 10)
 
-  def loss_fn(params, batch, key, train):
-    del batch, key, train
-    return sum(jnp.sum(x) for x in params.values()), {}
+  def loss_fn(params, *args):
+    del args
+    return LossOutput(sum(jnp.sum(x) for x in params.values()), {})
 
   step = jax.jit(make_train_step(loss_fn, tx, 0.998, frozen))
   state = state_lib.create(params, tx, frozen)
-  state, metrics = step(state, {}, jax.random.key(0))
+  state, metrics = step(state, {}, jax.random.key(0), {})
   np.testing.assert_allclose(state.params['fast'], 0.9, atol=1e-6)
   np.testing.assert_allclose(state.params['slow'], 0.99, atol=1e-6)
   np.testing.assert_allclose(state.ema['fast'], 0.91, atol=1e-6)

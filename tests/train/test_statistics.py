@@ -7,7 +7,7 @@ import optax
 
 from takin_jax import renderer
 from takin_jax.train import optim, state, steps
-from takin_jax.train.motion import task as motion_task
+from takin_jax.train.motion.task import MotionTask
 from tests.nn.test_norms import tiny
 
 
@@ -24,13 +24,14 @@ def test_a_step_replaces_the_statistics():
   batch = {'source_x': points, 'driving_x': points + 0.1}
   for name in ('source', 'driving'):
     batch[name] = rng.integers(0, 255, (2, 32, 32, 3), np.uint8)
-  params = motion_task.init(config, jax.random.key(0))
+  task = MotionTask(config)
+  params = task.init(jax.random.key(0))
   frozen = optim.frozen_groups(optim.OptimConfig(), params)
   assert frozen == {renderer.STATS}
   tx = optax.sgd(1e-3)
-  step = steps.make_train_step(motion_task.loss_fn(config), tx, 0.9, frozen)
+  step = steps.make_train_step(task.loss, tx, 0.9, frozen)
   before = state.create(params, tx, frozen)
-  after, metrics = jax.jit(step)(before, batch, jax.random.key(1))
+  after, metrics = jax.jit(step)(before, batch, jax.random.key(1), {})
   assert renderer.STATS not in metrics
   assert np.isfinite(metrics['loss']) and metrics['grad_norm'] > 0
   old, new, mean = (

@@ -9,17 +9,18 @@ import pytest
 
 from takin_jax.train import state as state_lib
 from takin_jax.train import steps
+from takin_jax.train.task import LossOutput
 
 FROZEN = frozenset({steps.STATS})
 
 
-def loss_fn(params, batch, key, train):
-  del key, train
-  y = batch['x'] @ params['net']['kernel'] * batch['constants']
+def loss_fn(params, batch, key, constants):
+  del key
+  y = batch['x'] @ params['net']['kernel'] * constants
   error = jnp.square(y - batch['y'])
   loss = error.mean()
   count = {'seen': params[steps.STATS]['seen'] + len(batch['x'])}
-  return loss, {'error': jnp.abs(error).mean(), steps.STATS: count}
+  return LossOutput(loss, {'error': jnp.abs(error).mean()}, count)
 
 
 def run(accumulate, remat=()):
@@ -60,10 +61,10 @@ def test_not_finite_parameters_are_seen():
 def test_remat_reaches_the_networks_of_the_loss():
   net = nn.Dense(2, name='dense')
 
-  def loss(params, batch, key, train):
-    del key, train
+  def loss(params, batch, key, constants):
+    del key, constants
     y = net.apply({'params': params['net']}, batch['x'])
-    return jnp.square(y).mean(), {}
+    return LossOutput(jnp.square(y).mean(), {})
 
   tx = optax.sgd(0.1)
   x = jnp.ones((4, 3))
@@ -71,5 +72,5 @@ def test_remat_reaches_the_networks_of_the_loss():
   state = state_lib.create(params, tx)
   for remat, wanted in (((), False), (('Dense',), True)):
     step = steps.make_train_step(loss, tx, 0.9, remat=remat)
-    text = str(jax.make_jaxpr(step)(state, {'x': x}, jax.random.key(0)))
+    text = str(jax.make_jaxpr(step)(state, {'x': x}, jax.random.key(0), {}))
     assert ('remat' in text) == wanted

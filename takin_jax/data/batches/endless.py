@@ -107,6 +107,8 @@ def batches(
   Raises:
     InputError: for a batch size that the processes cannot share.
   """
+  if batch_size < 1:
+    raise InputError(f'data.batch_size is {batch_size}: take 1 or more.')
   if batch_size % shard[1]:
     raise InputError(
       f'data.batch_size {batch_size} is not a multiple of {shard[1]} processes.'

@@ -77,7 +77,7 @@ class _Pairs:
       if clip.meta.get('split', 'train') == split and len(clip.found) > 1
     ]
     if not keep:
-      raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
+      raise records.EmptySplitError(folder, split)
     self.clips = [clips[i] for i in keep]
     self.image = records.Frames(
       [paths[i] for i in keep], [lengths[i] for i in keep], size_px

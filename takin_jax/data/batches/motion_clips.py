@@ -128,7 +128,7 @@ def load_clips(
       )
     )
   if not clips:
-    raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
+    raise records.EmptySplitError(folder, split)
   return clips
 
 

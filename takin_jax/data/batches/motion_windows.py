@@ -13,7 +13,7 @@ import numpy as np
 
 from takin_jax import face
 from takin_jax.config import build
-from takin_jax.data.batches import endless, motion_clips
+from takin_jax.data.batches import endless, motion_clips, window_changes
 from takin_jax.data.batches.joined_clips import load_joined
 from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.records import motion_cache
@@ -105,17 +105,13 @@ def cut(
   """
   at = start + speed * np.arange(-prefix, window)
   there = (at >= 0) & (at <= len(clip.motion) - 1)
-  at = np.clip(at, 0, len(clip.motion) - 1)
-  low = np.minimum(at.astype(int), len(clip.motion) - 2)
-  parts = clip.parts
-  whole = parts[low] == parts[low + 1]  # nothing lies between two clips
-  part = ((at - low) * whole)[:, None].astype(np.float32)
-  motion = (1 - part) * clip.motion[low] + part * clip.motion[low + 1]
+  motion, low = _motion_at(clip, at)
   frames = int(there[prefix:].sum())
   first = max((frames - emotion_frames) // 2, 0)
   centre = motion[prefix:][first : first + min(emotion_frames, frames)]
   if len(clip.joints):  # few frames of a short clip would tell its lips
     centre = clip.motion
+  parts = clip.parts
   follows = np.diff(parts[low], prepend=parts[low[0]]) == 0
   return {
     'wave': sound(clip, start, recordings.sample_count(2 * window), speed),
@@ -131,6 +127,18 @@ def cut(
   }
 
 
+def _motion_at(
+  clip: MotionClip, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Motion [N, 70] between the frames at `at` [N], and the lower ones [N]."""
+  at = np.clip(at, 0, len(clip.motion) - 1)
+  low = np.minimum(at.astype(int), len(clip.motion) - 2)
+  parts = clip.parts
+  whole = parts[low] == parts[low + 1]  # nothing lies between two clips
+  part = ((at - low) * whole)[:, None].astype(np.float32)
+  return (1 - part) * clip.motion[low] + part * clip.motion[low + 1], low
+
+
 def sound(
   clip: MotionClip, start: float, samples: int, speed: float
 ) -> np.ndarray:
@@ -141,28 +149,6 @@ def sound(
   audio = clip.audio.astype(np.float32) / 32768
   wave = np.interp(at, np.arange(len(audio)), audio, right=0.0)
   return wave.astype(np.float32)
-
-
-def flip(sample: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Mirrors a window from left to right."""
-  mirrored = dict(sample)
-  for key in ('motion', 'prefix'):
-    mirrored[key] = face.mirror_motion(sample[key])
-  for key in ('emotion', 'source_kp'):
-    points = sample[key].reshape(-1, 3)
-    mirrored[key] = face.mirror_points(points).reshape(-1)
-  return mirrored
-
-
-def shift_emotion(
-  sample: Mapping[str, np.ndarray], offset: np.ndarray
-) -> dict[str, np.ndarray]:
-  """Adds an expression [63] to every frame and to the emotion."""
-  shifted = dict(sample, emotion=sample['emotion'] + offset)
-  for key in ('motion', 'prefix'):
-    shifted[key] = sample[key].copy()
-    shifted[key][..., face.EXP] += offset
-  return shifted
 
 
 class WindowSource(endless.Samples):
@@ -214,9 +200,11 @@ class WindowSource(endless.Samples):
       sample['prefix_mask'] = np.zeros_like(sample['prefix_mask'])
     if self._offsets and rng.random() < cfg.emotion_shift:
       offset = self._offsets[rng.integers(len(self._offsets))]
-      sample = shift_emotion(sample, np.float32(rng.uniform(0, 1)) * offset)
+      sample = window_changes.shift_emotion(
+        sample, np.float32(rng.uniform(0, 1)) * offset
+      )
     if rng.random() < cfg.flip:
-      sample = flip(sample)
+      sample = window_changes.flip(sample)
     for key, level in (
       ('emotion', cfg.emotion_noise * self._spread),
       ('source_kp', cfg.kp_noise),

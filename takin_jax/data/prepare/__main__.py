@@ -31,12 +31,13 @@ from takin_jax.cli.errors import command
 from takin_jax.data import media
 from takin_jax.data.faces.identity import open_face_net
 from takin_jax.data.faces.landmarks import find_model
-from takin_jax.data.prepare import cluster
+from takin_jax.data.prepare import cluster, hold_out
 from takin_jax.data.prepare.clips import Clip, list_clips
 from takin_jax.data.prepare.layouts import LAYOUTS
 from takin_jax.data.prepare.quality import Limits
 from takin_jax.data.prepare.shot_record import AV_OFFSET, Job
 from takin_jax.data.prepare.video_file import Line, prepare_file
+from takin_jax.data.records import MANIFEST, read_manifest
 
 MANIFEST_COLUMNS = ('file', 'status', 'reason', 'id', 'person', 'emotion')
 MANIFEST_COLUMNS += ('level', 'split', 'speech', 'start_s', 'frames', 'seconds')
@@ -55,12 +56,8 @@ _LIMIT_HELP = {
 
 def write_manifest(path: Path, lines: Sequence[Line]) -> None:
   """Writes these lines; those of other files that are there stay."""
-  kept = []
-  if path.is_file():
-    new = {line['file'] for line in lines}
-    with open(path, newline='', encoding='utf-8') as f:
-      rows = csv.DictReader(f, delimiter='\t')
-      kept = [row for row in rows if row['file'] not in new]
+  new = {line['file'] for line in lines}
+  kept = [row for row in read_manifest(path) if row['file'] not in new]
   part = path.with_suffix('.part')
   with open(part, 'w', newline='', encoding='utf-8') as f:
     writer = csv.DictWriter(f, MANIFEST_COLUMNS, delimiter='\t', restval='')
@@ -120,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
   for name, text in _LIMIT_HELP.items():
     option = '--' + name.replace('_', '-')
     add(option, type=float, default=getattr(limits, name), help=text)
+  add(
+    '--val',
+    metavar='SHARE|NAMES',
+    help='whom to hold out for evaluation where no table says it: a share of '
+    f'the clips, or people, separated by commas (default: {hold_out.SHARE})',
+  )
   add('--workers', type=int, default=os.cpu_count(), help='processes')
   add(
     '--ray',
@@ -153,18 +156,25 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Command line; returns the exit code."""
   args = _parser().parse_args(argv)
   clips = list_clips(args.sources, args.layout)
-  job = _job(args)
+  val, job = hold_out.parse(args.val), _job(args)
   if args.ray is None:
     run = functools.partial(_in_processes, workers=args.workers)
   else:
     run = functools.partial(cluster.map_items, address=args.ray or None)
   lines = prepare_all(clips, job, run)
-  write_manifest(args.out / 'manifest.tsv', lines)
+  manifest = args.out / MANIFEST
+  earlier = {row['id']: row['split'] for row in read_manifest(manifest)}
+  people = {clip.file: clip.person for clip in clips}
+  told = hold_out.assign(
+    lines, people, val, earlier if args.val is None else None
+  )
+  write_manifest(manifest, lines)
   skipped = [line for line in lines if line['status'] == 'skipped']
   for line in skipped:
     at = f' at {line["start_s"]} s' if line.get('start_s') else ''
     print(f'{line["file"]}{at}: {line["reason"]}')
   print(f'{len(lines) - len(skipped)} clips ready, {len(skipped)} skipped.')
+  print(told)
   return 0
 
 

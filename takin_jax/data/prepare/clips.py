@@ -26,7 +26,7 @@ class Clip:
     emotion: its label, or '-'.
     level: strength of the emotion, '1' to '3', or '-'.
     speech: 'yes', 'no' or '-' (unknown).
-    split: 'train' or 'val'.
+    split: 'train' or 'val'; '': nobody has decided, see `hold_out`.
     lag_ms: how much later than the lips the sound comes, as far as known.
     sound: the file with its sound; None: the video itself.
   """
@@ -36,7 +36,7 @@ class Clip:
   person: str
   emotion: str = '-'
   speech: str = '-'
-  split: str = 'train'
+  split: str = ''
   lag_ms: float = 0.0
   level: str = '-'
   sound: Path | None = None
@@ -112,6 +112,7 @@ def _read_manifest(manifest: Path) -> list[Clip]:
   """
   with open(manifest, newline='', encoding='utf-8') as f:
     rows = list(csv.DictReader(f, delimiter='\t'))
+  decided = 'train' if rows and 'split' in rows[0] else ''
   if rows and 'file' not in rows[0]:
     raise MediaError(f'{manifest} has no column `file`: add one.')
   clips = []
@@ -125,7 +126,7 @@ def _read_manifest(manifest: Path) -> list[Clip]:
         person=row.get('person') or Path(row['file']).stem,
         emotion=row.get('emotion') or '-',
         speech=row.get('speech') or '-',
-        split=row.get('split') or 'train',
+        split=row.get('split') or decided,
         lag_ms=_number(row.get('audio_lag_ms')),
         level=row.get('level') or '-',
       )

@@ -93,10 +93,7 @@ def make_record(
   arrays['audio'], lag_ms, heard = read_sound(
     clip, shot, arrays, sound, job.av_offset
   )
-  if heard.r:
-    figures['sync_r'] = heard.r
-  if heard.clear:
-    figures['sound_late_ms'] = round(clip.lag_ms + heard.lag_ms)
+  figures |= _sound_figures(clip, heard)
   meta = _labels(clip, heard) | {
     'first_frame': shot.first,
     'crop': [crop.x, crop.y, crop.size],
@@ -114,6 +111,14 @@ def make_record(
   return meta
 
 
+def _sound_figures(clip: Clip, heard: offset.Offset) -> dict[str, float]:
+  """How well the sound goes with the lips, and how late it comes."""
+  figures = {'sync_r': heard.r} if heard.r else {}
+  if heard.clear:
+    figures['sound_late_ms'] = round(clip.lag_ms + heard.lag_ms)
+  return figures
+
+
 def _labels(clip: Clip, heard: offset.Offset) -> dict[str, Any]:
   """Part of `meta`; unlabelled sound that goes with the lips is speech."""
   return {
@@ -122,7 +127,7 @@ def _labels(clip: Clip, heard: offset.Offset) -> dict[str, Any]:
     'emotion': clip.emotion,
     'level': clip.level,
     'speech': clip.speech == 'yes' or (clip.speech == '-' and heard.clear),
-    'split': clip.split,
+    'split': clip.split or 'train',
   }
 
 

@@ -51,7 +51,7 @@ def load_geometry(
     folder: of records.
     landmarks: numbers of the landmarks to keep.
   """
-  heads = [records.read_head(p) for p in records.clip_paths(folder)]
+  heads = records.read_heads(folder)
   points = [geometry.keypoints(h.landmarks) for h in heads]
   poses = [geometry.pose_deg(h.pose_matrix) for h in heads]
   persons: dict[str, list[int]] = {}

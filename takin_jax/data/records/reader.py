@@ -4,6 +4,7 @@ DIR/clips/<id>.array_record: record 0 is the clip (an .npz), record 1 + t the
 JPEG of frame t.
 """
 
+import csv
 import dataclasses
 import io
 import json
@@ -18,10 +19,27 @@ import numpy as np
 from takin_jax.errors import InputError
 
 SUFFIX = '.array_record'
+MANIFEST = 'manifest.tsv'  # what became of every clip, and who is held out
 
 
 class RecordsError(InputError):
   """A folder of records that cannot be used, in one sentence."""
+
+
+class EmptySplitError(RecordsError):
+  """Records without a clip of one split.
+
+  Args:
+    folder: of records.
+    split: 'train' or 'val'.
+  """
+
+  def __init__(self, folder: str | os.PathLike[str], split: str):
+    super().__init__(
+      f'{folder} has no clip of split {split!r}: run takin_jax.data.prepare '
+      'again, which holds people out by itself and keeps what is finished; '
+      '--val says whom.'
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +94,31 @@ def read_head(path: Path) -> ClipHead:
     raise RecordsError(f'{path} is damaged: {error}') from error
   meta = json.loads(str(arrays.pop('meta')))
   return ClipHead(path.name.removesuffix(SUFFIX), meta, **arrays)
+
+
+def read_heads(folder: str | os.PathLike[str]) -> list[ClipHead]:
+  """Record 0 of all clips; who is held out is the manifest's word.
+
+  Raises:
+    RecordsError: if there are none, or one is damaged.
+  """
+  splits = {
+    row['id']: row['split']
+    for row in read_manifest(Path(folder) / MANIFEST)
+    if row.get('split')
+  }
+  heads = [read_head(path) for path in clip_paths(folder)]
+  for head in heads:
+    head.meta['split'] = splits.get(head.id, head.meta.get('split', 'train'))
+  return heads
+
+
+def read_manifest(path: Path) -> list[dict[str, str]]:
+  """The lines of manifest.tsv by column; none if it is not there."""
+  if not path.is_file():
+    return []
+  with open(path, newline='', encoding='utf-8') as f:
+    return list(csv.DictReader(f, delimiter='\t'))
 
 
 def blendshape_names(records: str | os.PathLike[str]) -> list[str]:

@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
   parser.add_argument('records', help='folder of takin_jax.data.prepare')
   parser.add_argument('--out', required=True, type=Path)
   args = parser.parse_args(argv)
-  heads = [records.read_head(p) for p in records.clip_paths(args.records)]
+  heads = records.read_heads(args.records)
   speech = [
     head
     for head in heads

@@ -92,7 +92,7 @@ def load(
     if geo.meta.get('split', 'train') == split and len(geo.found) > 1
   ]
   if not names:
-    raise records.RecordsError(f'{folder} has no clip of split {split!r}.')
+    raise records.EmptySplitError(folder, split)
   paths = {p.name: p for p in records.clip_paths(folder)}
   out = []
   for name in names:

@@ -8,8 +8,8 @@ emotions are facts of the records, kept with the parameters (groups `stats` and
 Source: Takin-ADA (arXiv 2410.14283), eq. 3 and section 3.2.
 """
 
-import dataclasses
 import functools
+import pathlib
 from typing import Any
 
 import jax
@@ -17,128 +17,170 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 import numpy as np
 
-from takin_jax import face
+from takin_jax import audio_to_motion, face, rng
 from takin_jax.config import build
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.batches import specs as batch_specs
-from takin_jax.data.records import motion_cache
+from takin_jax.data.records import EmptySplitError, motion_cache
 from takin_jax.diffusion import normalization, schedule
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
-from takin_jax.losses.denoise import DenoiseLossConfig, Seen, denoise_loss
-from takin_jax.models.denoiser import (
-  Conditions,
-  DenoiserConfig,
-  MotionDenoiser,
+from takin_jax.losses.denoise import Seen, denoise_loss
+from takin_jax.models.denoiser import Conditions
+from takin_jax.models.hubert import HubertConfig
+from takin_jax.train.audio.evaluate import HeldOut
+from takin_jax.train.audio.noisy_rows import AudioLossConfig, noisy_rows
+from takin_jax.train.state import Params
+from takin_jax.train.task import (
+  Batch,
+  Batches,
+  LossOutput,
+  Task,
+  nothing_evaluated,
 )
-from takin_jax.models.hubert import Hubert, HubertConfig
-from takin_jax.train.audio.evaluate import evaluate, normalize, samples
-
-__all__ = ['batch_spec', 'batches', 'evaluate', 'init', 'loss_fn', 'samples']
-
-Params = dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class AudioLossConfig:
-  """The config block `loss` of the audio stage.
+class AudioTask(Task):
+  """Trains the denoiser, and the speech encoder unless that is frozen."""
 
-  Attributes:
-    drop_audio: share of windows that are denoised without their speech.
-    drop_emotion: share without their emotion.
-    prefix_noise: largest deviation of noise on the motion before a window,
-      which at inference is the model's own.
-    repeats: noise levels at which every window is seen in one step; hearing
-      costs more than denoising.
-    noisy_share: share of them in the noisiest tenth of the process, where the
-      speech, not the noisy motion, tells what to do.
-    terms: weights of the losses.
-  """
+  def __init__(self, config: ConfigDict):
+    super().__init__(config)
+    self._cfg = build(AudioLossConfig, config.get('loss'))
+    self._diffusion = build(DiffusionConfig, config.diffusion)
+    self._hearing_learns = 'speech' not in config.optim.get('freeze', ())
 
-  drop_audio: float = 0.1
-  drop_emotion: float = 0.15
-  prefix_noise: float = 0.1
-  repeats: int = 1
-  noisy_share: float = 0.0
-  terms: DenoiseLossConfig = DenoiseLossConfig()
+  def init(self, key: jax.Array) -> Params:
+    params = audio_to_motion.init(self.config, key)
+    return {**params, **jax.tree.map(jnp.asarray, self._facts)}
+
+  @functools.cached_property
+  def _facts(self) -> Params:
+    """Groups `stats` and `emotions` of the training people."""
+    return facts_of(self.config.data)
+
+  def batches(self) -> Batches:
+    """Windows of sound and motion.
+
+    Raises:
+      InputError: for a cache that does not belong to this config.
+    """
+    config, cfg = self.config, self._diffusion
+    _check_cache(config, cfg.window)
+    shard = (jax.process_index(), jax.process_count())
+    return iter(
+      motion_windows.batches(
+        config.data, cfg.window, cfg.prefix, config.seed, shard
+      )
+    )
+
+  def batch_spec(self) -> batch_specs.Spec:
+    """Of windows without a cache."""
+    cfg = self._diffusion
+    return batch_specs.windows(self.config.data, cfg.window, cfg.prefix)
+
+  def loss(
+    self,
+    params: Params,
+    batch: Batch,
+    key: jax.Array,
+    constants: Any,
+    *,
+    train: bool = True,
+  ) -> LossOutput:
+    del constants
+    model = self.config.model
+
+    def dropout(name: str) -> jax.Array | None:
+      return rng.fold_in_str(key, f'{name}_dropout') if train else None
+
+    speech = audio_to_motion.mix_states(
+      model,
+      params,
+      self._heard(params, batch, dropout('hearing')),
+      batch['frame_mask'],
+      dropout('speech'),
+    )
+    speech = jnp.repeat(speech, self._cfg.repeats, 0)
+    rows = noisy_rows(
+      self._cfg, self._diffusion, params['stats'], batch, key, train
+    )
+    names = ('emotion', 'source_kp', 'prefix', 'prefix_mask', 'frame_mask')
+    output = audio_to_motion.denoise(
+      model,
+      params,
+      schedule.add_noise(rows['motion'], rows['noise'], rows['alpha']),
+      rows['step'],
+      Conditions(speech, *(rows[name] for name in names)),
+      rows['drop_audio'],
+      rows.get('drop_emotion'),
+      dropout('motion'),
+    )
+    loss, metrics = denoise_loss(
+      output,
+      rows['motion'],
+      rows['noise'],
+      rows['alpha'],
+      Seen(rows['frame_mask'], rows.get('head_mask'), rows.get('follows')),
+      self._diffusion.prediction,
+      self._cfg.terms,
+      normalization.power(params['stats']),
+    )
+    return LossOutput(loss, metrics)
+
+  def _heard(
+    self, params: Params, batch: Batch, dropout: jax.Array | None
+  ) -> jax.Array:
+    """[L + 1, B, 2T, E] states of the speech: cached ones or fresh ones."""
+    if 'states' in batch:
+      return jnp.moveaxis(batch['states'], 1, 0).astype(jnp.float32)
+    return audio_to_motion.encode_speech(
+      self.config.model,
+      params,
+      batch['wave'],
+      dropout=dropout if self._hearing_learns else None,
+    )
+
+  def check(self) -> list[str]:
+    """Opens the speech of held-out people, and looks for the renderer."""
+    if self._held_out is None:
+      return [nothing_evaluated(self.config.data.records)]
+    return self._held_out.check()
+
+  @functools.cached_property
+  def _held_out(self) -> HeldOut | None:
+    """None if nobody is held out."""
+    try:
+      return HeldOut(self.config)
+    except EmptySplitError:
+      return None
+
+  def evaluate(self, params: Params) -> dict[str, float]:
+    if self._held_out is None:
+      return {}
+    return self._held_out.evaluate(params)
+
+  def samples(self, params: Params, path: pathlib.Path) -> None:
+    if self._held_out is not None:
+      self._held_out.draw(params, path)
 
 
-def init(config: ConfigDict, key: jax.Array) -> Params:
-  """Fresh speech encoder and denoiser, and the facts of the records."""
-  cfg = build(DiffusionConfig, config.diffusion)
-  hubert, denoiser = _modules(config)
-  frames, dim = 4, denoiser.cfg.motion_dim
-  wave = jnp.zeros((1, face.SAMPLES_PER_FRAME * (frames + 1)))
-  keys = jax.random.split(key)
-  states, speech = hubert.init_with_output(keys[0], wave)
-  variables = denoiser.init(
-    keys[1],
-    jnp.zeros((1, frames, dim)),
-    jnp.zeros(1, jnp.int32),
-    states[:, :, : 2 * frames],
-    emotion=jnp.zeros((1, dim - face.HEAD_DIM)),
-    source_kp=jnp.zeros((1, dim - face.HEAD_DIM)),
-    prefix=jnp.zeros((1, cfg.prefix, dim)),
-    prefix_mask=jnp.zeros((1, cfg.prefix), bool),
-  )
-  data = config.data
-  told = data.records, data.get('cache', ''), data.get('decorrelate', False)
-  facts = _facts(*told)
-  return {
-    'speech': speech['params'],
-    'denoiser': variables['params'],
-    **jax.tree.map(jnp.asarray, facts),
-  }
-
-
-def _modules(config: ConfigDict) -> tuple[Hubert, MotionDenoiser]:
-  """Both networks, in the compute type `model.dtype`."""
-  dtype = jnp.dtype(config.model.get('dtype', 'float32'))
-  return (
-    Hubert(build(HubertConfig, config.model.speech), dtype),
-    MotionDenoiser(build(DenoiserConfig, config.model.denoiser), dtype),
-  )
-
-
-@functools.lru_cache(maxsize=1)
-def _facts(records: str, cached: str, decorrelate: bool) -> Params:
+def facts_of(data: ConfigDict) -> Params:
   """Groups `stats` and `emotions` of the training people.
 
   Without a name of records, for a dry run, they only have the right shapes.
   """
+  records, decorrelate = data.records, data.get('decorrelate', False)
   if not records:
     dim = face.MOTION_DIM
     mean, std, mix = np.zeros(dim), np.ones(dim), np.eye(dim)
     emotions = {'neutral': np.zeros(face.EXP_DIM)}
   else:
-    clips = motion_clips.load_clips(records, cached=cached)
+    clips = motion_clips.load_clips(records, cached=data.get('cache', ''))
     mean, std = motion_clips.motion_stats(clips)
     mix = motion_clips.motion_directions(clips)
     emotions = motion_clips.named_emotions(clips)
   stats = {'mean': mean, 'std': std} | ({'mix': mix} if decorrelate else {})
   return {'stats': stats, 'emotions': emotions}
-
-
-def batches(config: ConfigDict) -> Any:
-  """Windows of sound and motion.
-
-  Raises:
-    InputError: for a cache that does not belong to this config.
-  """
-  cfg = build(DiffusionConfig, config.diffusion)
-  _check_cache(config, cfg.window)
-  shard = (jax.process_index(), jax.process_count())
-  return iter(
-    motion_windows.batches(
-      config.data, cfg.window, cfg.prefix, config.seed, shard
-    )
-  )
-
-
-def batch_spec(config: ConfigDict) -> batch_specs.Spec:
-  """Shapes of these batches without a cache, without records."""
-  cfg = build(DiffusionConfig, config.diffusion)
-  return batch_specs.windows(config.data, cfg.window, cfg.prefix)
 
 
 def _check_cache(config: ConfigDict, window: int) -> None:
@@ -164,136 +206,3 @@ def _check_cache(config: ConfigDict, window: int) -> None:
       f'{folder} has states of another speech encoder than model.speech of '
       'this config; extract again from weights of this encoder.'
     )
-
-
-def loss_fn(config: ConfigDict) -> Any:
-  """Makes `f(params, batch, key, train) -> (loss, metrics)`."""
-  cfg = build(AudioLossConfig, config.loss)
-  diffusion = build(DiffusionConfig, config.diffusion)
-  hubert, denoiser = _modules(config)
-  hearing_learns = 'speech' not in config.optim.get('freeze', ())
-
-  def loss(
-    params: Params, batch: dict[str, Any], key: jax.Array, train: bool
-  ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    keys = jax.random.split(key, 6)
-    hears = train and hearing_learns
-    states = _heard(hubert, params['speech'], batch, keys[1], hears)
-    variables = {'params': params['denoiser']}
-    speech = denoiser.apply(
-      variables,
-      states,
-      batch['frame_mask'],
-      train,
-      method='encode_speech',
-      rngs={'dropout': keys[5]},
-    )
-    speech = jnp.repeat(speech, cfg.repeats, 0)
-    rows = noisy_rows(cfg, diffusion, params['stats'], batch, key, train)
-    names = ('emotion', 'source_kp', 'prefix', 'prefix_mask', 'frame_mask')
-    output = denoiser.apply(
-      variables,
-      schedule.add_noise(rows['motion'], rows['noise'], rows['alpha']),
-      rows['step'],
-      Conditions(speech, *(rows[name] for name in names)),
-      rows['drop_audio'],
-      rows.get('drop_emotion'),
-      train,
-      method='denoise',
-      rngs={'dropout': keys[4]},
-    )
-    return denoise_loss(
-      output,
-      rows['motion'],
-      rows['noise'],
-      rows['alpha'],
-      Seen(rows['frame_mask'], rows.get('head_mask'), rows.get('follows')),
-      diffusion.prediction,
-      cfg.terms,
-      normalization.power(params['stats']),
-    )
-
-  return loss
-
-
-def _heard(
-  hubert: Hubert,
-  params: Params,
-  batch: dict[str, jax.Array],
-  key: jax.Array,
-  train: bool,
-) -> jax.Array:
-  """[L + 1, B, 2T, E] states of the speech: cached ones or fresh ones."""
-  if 'states' in batch:
-    return jnp.moveaxis(batch['states'], 1, 0).astype(jnp.float32)
-  return hubert.apply(
-    {'params': params}, batch['wave'], train=train, rngs={'dropout': key}
-  )
-
-
-def noisy_rows(
-  cfg: AudioLossConfig,
-  diffusion: DiffusionConfig,
-  stats: Params,
-  batch: dict[str, jax.Array],
-  key: jax.Array,
-  train: bool,
-) -> dict[str, jax.Array]:
-  """What the denoiser is shown of a batch; the speech apart.
-
-  Args:
-    cfg: settings of the loss.
-    diffusion: the process.
-    stats: mean and deviation of the motion.
-    batch: as `batches` makes it.
-    key: of the step.
-    train: drop conditions at random and add noise to the prefix.
-
-  Returns:
-    `motion`, `prefix`, their masks and the conditions, normalised, every
-    window `cfg.repeats` times in a row: [R, ...]; and for every row `step`
-    [R], its `alpha` [R] and the `noise` [R, T, M].
-  """
-  keys = jax.random.split(key, 6)
-  hearing = ('wave', 'states')
-  rows = {k: v for k, v in batch.items() if k not in hearing}
-  rows = normalize(stats, rows)
-  if train:
-    rows = _changed(rows, keys[0], cfg)
-  rows = jax.tree.map(lambda x: jnp.repeat(x, cfg.repeats, 0), rows)
-  x0 = rows['motion']
-  step = _steps(keys[2], len(x0), diffusion.steps, cfg.noisy_share)
-  return {
-    **rows,
-    'step': step,
-    'alpha': jnp.asarray(schedule.alphas_cumprod(diffusion))[step],
-    'noise': jax.random.normal(keys[3], x0.shape),
-  }
-
-
-def _steps(
-  key: jax.Array, count: int, steps: int, noisy_share: float
-) -> jax.Array:
-  """[count] diffusion steps: uniform, and some from the last tenth."""
-  keys = jax.random.split(key, 3)
-  anywhere = jax.random.randint(keys[0], (count,), 0, steps)
-  noisy = jax.random.randint(keys[1], (count,), steps - steps // 10, steps)
-  chosen = jax.random.bernoulli(keys[2], noisy_share, (count,))
-  return jnp.where(chosen, noisy, anywhere)
-
-
-def _changed(
-  batch: dict[str, jax.Array], key: jax.Array, cfg: AudioLossConfig
-) -> dict[str, jax.Array]:
-  """Drops conditions at random and adds noise to the prefix."""
-  keys = jax.random.split(key, 4)
-  size = batch['motion'].shape[:1]
-  dropped = jax.random.bernoulli(keys[0], cfg.drop_audio, size)
-  level = cfg.prefix_noise * jax.random.uniform(keys[2], (*size, 1, 1))
-  noise = level * jax.random.normal(keys[3], batch['prefix'].shape)
-  return {
-    **batch,
-    'drop_audio': batch['drop_audio'] | dropped,
-    'drop_emotion': jax.random.bernoulli(keys[1], cfg.drop_emotion, size),
-    'prefix': batch['prefix'] + noise,
-  }

@@ -25,39 +25,65 @@ from takin_jax.types import Motion, Source
 _FRAMES = 25  # that are rendered at once
 
 
-def write_videos(
-  config: ConfigDict,
-  windows: Mapping[str, np.ndarray],
-  motion: np.ndarray,
-  path: pathlib.Path,
-) -> None:
-  """Puts generated motion on held-out faces: PATH_0.mp4, PATH_1.mp4, ...
+class TalkingVideos:
+  """Puts motion on held-out faces.
 
   Args:
     config: of the run; its `eval.videos` says how many, 0 by default.
-    windows: have `wave` [N, S], float32 at 16 kHz.
-    motion: [N, T, M] motion that goes with it, relative to a head at rest.
-    path: of the files, without the number.
   """
-  cfg = config.get('eval', {})
-  count = min(cfg.get('videos', 0), len(motion))
-  if not count:
-    return
-  model, params, encode, render = _renderer(cfg.get('renderer', 'nano'))
-  faces = _faces(config.data.records, model.image_size)
-  for i in range(count):
-    face = renderer.to_float(faces[i % len(faces)])[None]
-    source = encode(params, face)
-    with VideoWriter(path.with_name(f'{path.name}_{i}.mp4')) as video:
-      for start in range(0, len(motion[i]), _FRAMES):
-        part = motion[i, start : start + _FRAMES]
-        padded = np.resize(part, (_FRAMES, part.shape[-1]))
-        for image in np.asarray(render(params, source, padded))[: len(part)]:
-          video.write(image)
-      video.write_audio(windows['wave'][i])
+
+  def __init__(self, config: ConfigDict):
+    cfg = config.get('eval', {})
+    self._count = cfg.get('videos', 0)
+    self._name = cfg.get('renderer', 'nano')
+    self._records = config.data.records
+
+  def check(self) -> None:
+    """Raises InputError if the renderer that is asked for is not there."""
+    if self._count:
+      init_from.check([self._name])
+
+  @functools.cached_property
+  def _stage1(self) -> tuple[Any, Any, Any, Any]:
+    return _renderer(self._name)
+
+  @functools.cached_property
+  def _faces(self) -> np.ndarray:
+    """uint8 [N, H, W, 3]: the first picture of every held-out clip."""
+    size_px = self._stage1[0].image_size
+    pairs = frame_pairs.eval_pairs(self._records, split='val', size_px=size_px)
+    _, first = np.unique(pairs['clip'], return_index=True)
+    return pairs['source'][first]
+
+  def write(
+    self,
+    windows: Mapping[str, np.ndarray],
+    motion: np.ndarray,
+    path: pathlib.Path,
+  ) -> None:
+    """Writes PATH_0.mp4, PATH_1.mp4, ...
+
+    Args:
+      windows: have `wave` [N, S], float32 at 16 kHz.
+      motion: [N, T, M] motion that goes with it, relative to a head at rest.
+      path: of the files, without the number.
+    """
+    count = min(self._count, len(motion))
+    if not count:
+      return
+    _, params, encode, render = self._stage1
+    for i in range(count):
+      face = renderer.to_float(self._faces[i % len(self._faces)])[None]
+      source = encode(params, face)
+      with VideoWriter(path.with_name(f'{path.name}_{i}.mp4')) as video:
+        for start in range(0, len(motion[i]), _FRAMES):
+          part = motion[i, start : start + _FRAMES]
+          padded = np.resize(part, (_FRAMES, part.shape[-1]))
+          for image in np.asarray(render(params, source, padded))[: len(part)]:
+            video.write(image)
+        video.write_audio(windows['wave'][i])
 
 
-@functools.lru_cache(maxsize=1)
 def _renderer(name: str) -> tuple[Any, Any, Any, Any]:
   """Model block, parameters, jitted encoder and renderer of stage 1."""
   if (pathlib.Path(name) / checkpoint.FOLDER).is_dir():
@@ -83,11 +109,3 @@ def _renderer(name: str) -> tuple[Any, Any, Any, Any]:
 
   encode = jax.jit(functools.partial(renderer.encode_source, model))
   return model, jax.device_put(params), encode, render
-
-
-@functools.lru_cache(maxsize=1)
-def _faces(records: str, size_px: int) -> np.ndarray:
-  """uint8 [N, H, W, 3]: the first picture of every held-out clip."""
-  pairs = frame_pairs.eval_pairs(records, split='val', size_px=size_px)
-  _, first = np.unique(pairs['clip'], return_index=True)
-  return pairs['source'][first]

@@ -1,5 +1,6 @@
 """Stage 1 on people it was not trained on: figures and a picture grid."""
 
+from collections.abc import Callable
 import functools
 import pathlib
 from typing import Any
@@ -11,30 +12,85 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import renderer
-from takin_jax.config import build, from_json, to_json
+from takin_jax.config import build
 from takin_jax.data.batches import frame_pairs
 from takin_jax.losses import perceptual
 from takin_jax.ops.geometry import transform_keypoints
 from takin_jax.train.motion.loss_config import MotionLossConfig
+from takin_jax.train.state import Params
 from takin_jax.types import Source
 
-Params = dict[str, Any]
 _BATCH = 8
 
 
-@functools.lru_cache
-def _pairs(
-  records: str, size_px: int, landmarks: tuple[int, ...]
-) -> dict[str, np.ndarray]:
-  return frame_pairs.eval_pairs(
-    records, split='val', size_px=size_px, landmarks=landmarks
-  )
+class Reenactment:
+  """Rebuilds frames of the `val` people from other frames of them.
+
+  Args:
+    config: of the run.
+  """
+
+  def __init__(self, config: ConfigDict):
+    self._cfg = build(MotionLossConfig, config.get('loss'))
+    self._pairs = frame_pairs.eval_pairs(
+      config.data.records,
+      split='val',
+      size_px=config.model.image_size,
+      landmarks=self._cfg.landmark_indices,
+    )
+    self._predict = _predictor(config.model, self._cfg.teacher_share >= 1.0)
+
+  def evaluate(self, params: Params) -> dict[str, float]:
+    """Self-reenactment and the extractor's own accuracy.
+
+    Returns:
+      PSNR, LPIPS (if its weights are installed) of the frame and of a 96 px
+      mouth crop, within-clip correlation and slope (gain) of lip and lid
+      openings against the landmarker, distance of guided keypoints to their
+      landmarks, pose error in degrees, and how much a person's canonical
+      keypoints differ between source and driving picture.
+    """
+    pairs, made = self._pairs, self._run(params)
+    target = pairs['driving'].astype(np.float32) / 255
+    mse = np.square(made['image'] - target).mean((1, 2, 3))
+    out = {'psnr': float((-10 * np.log10(np.maximum(mse, 1e-8))).mean())}
+    out |= _lpips(made['image'], target, pairs['driving_x'])
+    return out | _extractor(pairs, made, list(self._cfg.landmark_keypoints))
+
+  def draw(self, params: Params, path: pathlib.Path) -> None:
+    """Writes a grid: source, driving, made frame, for every clip."""
+    pairs, made = self._pairs, self._run(params)
+    _, first = np.unique(pairs['clip'], return_index=True)
+    rows = []
+    for i in first + 1:
+      image = np.asarray(renderer.to_uint8(made['image'][i]))
+      rows.append(
+        np.concatenate([pairs['source'][i], pairs['driving'][i], image], 1)
+      )
+    half = (len(rows) + 1) // 2
+    rows += [np.zeros_like(rows[0])] * (2 * half - len(rows))
+    columns = [np.concatenate(part) for part in (rows[:half], rows[half:])]
+    grid = np.concatenate(columns, 1)
+    cv2.imwrite(str(path), grid[..., ::-1])
+
+  def _run(self, params: Params) -> dict[str, np.ndarray]:
+    """What the model makes of the pairs."""
+    pairs, results = self._pairs, []
+    count = len(pairs['source'])
+    for start in range(0, count, _BATCH):
+      index = np.minimum(np.arange(start, start + _BATCH), count - 1)
+      source, driving = (
+        pairs[k][index].astype(np.float32) / 255 for k in ('source', 'driving')
+      )
+      points = pairs['source_x'][index], pairs['driving_x'][index]
+      out = self._predict(params, source, driving, *points)
+      results.append([np.asarray(v)[: count - start] for v in out])
+    parts = map(np.concatenate, zip(*results, strict=True))
+    return dict(zip(('image', 'x', 'pose', 'canonical'), parts, strict=True))
 
 
-@functools.lru_cache
-def _predict(model_json: str, teacher: bool):
+def _predictor(model: ConfigDict, teacher: bool) -> Callable[..., Any]:
   """Jitted: two pictures and the teacher's keypoints -> frame, keypoints."""
-  model = from_json(model_json)
 
   @jax.jit
   def predict(params, source, driving, source_x, driving_x):
@@ -51,59 +107,6 @@ def _predict(model_json: str, teacher: bool):
     return frame['image'], found, motion.pose_deg, spread
 
   return predict
-
-
-def _run(
-  config: ConfigDict, params: Params, teacher: bool
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-  """The validation pairs and what the model makes of them."""
-  cfg = build(MotionLossConfig, config.loss)
-  pairs = _pairs(
-    config.data.records, config.model.image_size, cfg.landmark_indices
-  )
-  predict = _predict(to_json(config.model), teacher)
-  results = []
-  count = len(pairs['source'])
-  for start in range(0, count, _BATCH):
-    index = np.minimum(np.arange(start, start + _BATCH), count - 1)
-    source, driving = (
-      pairs[k][index].astype(np.float32) / 255 for k in ('source', 'driving')
-    )
-    out = predict(
-      params,
-      source,
-      driving,
-      pairs['source_x'][index],
-      pairs['driving_x'][index],
-    )
-    results.append([np.asarray(v)[: count - start] for v in out])
-  parts = map(np.concatenate, zip(*results, strict=True))
-  made = dict(zip(('image', 'x', 'pose', 'canonical'), parts, strict=True))
-  return pairs, made
-
-
-def evaluate(
-  config: ConfigDict, params: Params, step: int, workdir: pathlib.Path
-) -> dict[str, float]:
-  """Self-reenactment of the `val` people and the extractor's own accuracy.
-
-  Returns:
-    PSNR, LPIPS (if its weights are installed) of the frame and of a 96 px
-    mouth crop, within-clip correlation and slope (gain) of lip and lid
-    openings against the landmarker, distance of guided keypoints to their
-    landmarks, pose error in degrees, and how much a person's canonical
-    keypoints differ between source and driving picture.
-  """
-  del step, workdir
-  teacher = config.loss.get('teacher_share', 0.0) >= 1.0
-  pairs, made = _run(config, params, teacher)
-  target = pairs['driving'].astype(np.float32) / 255
-  mse = np.square(made['image'] - target).mean((1, 2, 3))
-  out = {'psnr': float((-10 * np.log10(np.maximum(mse, 1e-8))).mean())}
-  out |= _lpips(made['image'], target, pairs['driving_x'])
-  keypoints = list(build(MotionLossConfig, config.loss).landmark_keypoints)
-  out |= _extractor(pairs, made, keypoints)
-  return out
 
 
 def _lpips(
@@ -164,23 +167,3 @@ def within_clip(clip: np.ndarray, value: np.ndarray) -> np.ndarray:
   for c in np.unique(clip):
     value[clip == c] -= value[clip == c].mean()
   return value
-
-
-def samples(
-  config: ConfigDict, params: Params, step: int, folder: pathlib.Path
-) -> None:
-  """Writes a grid: source, driving, made frame, for every validation clip."""
-  teacher = config.loss.get('teacher_share', 0.0) >= 1.0
-  pairs, made = _run(config, params, teacher)
-  _, first = np.unique(pairs['clip'], return_index=True)
-  rows = []
-  for i in first + 1:
-    image = np.asarray(renderer.to_uint8(made['image'][i]))
-    rows.append(
-      np.concatenate([pairs['source'][i], pairs['driving'][i], image], 1)
-    )
-  half = (len(rows) + 1) // 2
-  rows += [np.zeros_like(rows[0])] * (2 * half - len(rows))
-  columns = [np.concatenate(part) for part in (rows[:half], rows[half:])]
-  grid = np.concatenate(columns, 1)
-  cv2.imwrite(str(folder / f'{step:07d}.png'), grid[..., ::-1])

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from takin_jax import rng
 from takin_jax.data.faces import geometry as teacher
 from takin_jax.losses import motion as losses
 from takin_jax.ops import augment
 from takin_jax.ops.geometry import motion_from_keypoints, transform_keypoints
 from takin_jax.ops.resize import avg_pool
-from takin_jax.ops.thin_plate import random_thin_plate
+from takin_jax.ops.thin_plate import ThinPlate, random_thin_plate
 from takin_jax.train.motion.loss_config import (
   MotionLossConfig,
   Params,
@@ -50,15 +51,38 @@ def keypoint_terms(
     use the source's canonical keypoints.
   """
   image, facts = _pictures(cfg, model, batch, images, key)
-  plate = random_thin_plate(jax.random.fold_in(key, 1), len(image))
+  key_plate = rng.fold_in_str(key, 'thin_plate')
+  plate = random_thin_plate(key_plate, len(image))
   warped = plate.warp(image) if cfg.equivariance else None
   seen = _read(model, params, image, warped, others)
-  kp, motion, half = seen['kp'], seen['motion'], len(images[0])
+  kp, half = seen['kp'][: len(images[0])], len(images[0])
+  own_kp = jnp.concatenate([batch['source_kp']] * 2)
+  terms = _weighted_terms(cfg, seen, facts, own_kp, plate)
+  both = transform_keypoints(jnp.concatenate([kp] * 2), seen['motion'])
+  return terms, (both[:half], both[half:])
+
+
+def _weighted_terms(
+  cfg: MotionLossConfig,
+  seen: dict[str, Any],
+  facts: dict[str, jax.Array],
+  own_kp: jax.Array,
+  plate: ThinPlate,
+) -> Terms:
+  """What the extractor read against what is known, see `keypoint_terms`.
+
+  Args:
+    cfg: weights.
+    seen: of `_read`.
+    facts: of `_pictures`.
+    own_kp: [2B, K, 3] the landmarker's canonical keypoints.
+    plate: the warp of the warped pictures.
+  """
+  kp, motion = seen['kp'], seen['motion']
   # The canonical shape of the pair's other picture: what moves a face has to
   # be in its motion, for a portrait is moved by that alone.
-  shape = jnp.roll(kp, half, 0)
+  shape = jnp.roll(kp, len(kp) // 2, 0)
   found = transform_keypoints(shape, motion)
-  own_kp = jnp.concatenate([batch['source_kp']] * 2)
   target = motion_from_keypoints(
     facts['x'], facts['pose'], own_kp, RIGID, teacher.CANONICAL_RMS
   )
@@ -67,7 +91,7 @@ def keypoint_terms(
     x = transform_keypoints(shape, seen['warped'])
     return losses.equivariance_loss(found, plate(x[..., :2]))
 
-  terms = weighted(
+  return weighted(
     cfg,
     landmark=lambda: losses.landmark_loss(
       found, facts['landmarks'], cfg.landmark_keypoints, 0.02, cfg.wing
@@ -81,8 +105,6 @@ def keypoint_terms(
     gap=lambda: gap_error(cfg, shape + motion.exp, own_kp + target.exp),
     positions=lambda: _position_error(seen['aux'], facts['x']),
   )
-  both = transform_keypoints(jnp.concatenate([kp[:half]] * 2), motion)
-  return terms, (both[:half], both[half:])
 
 
 def _read(
@@ -151,11 +173,14 @@ def _pictures(
     points = jnp.concatenate([facts[k] for k in names if k != 'pose'], 1)
     count = facts['x'].shape[1]
     image, points, pose = augment.random_similarity(
-      key, image, points, facts['pose']
+      rng.fold_in_str(key, 'similarity'), image, points, facts['pose']
     )
     if cfg.surroundings:
       image = augment.random_surroundings(
-        jax.random.fold_in(key, 2), image, points[:, :count], cfg.surroundings
+        rng.fold_in_str(key, 'surroundings'),
+        image,
+        points[:, :count],
+        cfg.surroundings,
       )
     facts = {'x': points[:, :count], 'landmarks': points[:, count:]}
     facts['pose'] = pose

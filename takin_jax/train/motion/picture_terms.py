@@ -51,6 +51,7 @@ def picture_terms(
   batch: dict[str, Any],
   frame: dict[str, jax.Array],
   target: jax.Array,
+  nets: dict[str, Any],
   key: jax.Array,
 ) -> Terms:
   """Distances of the made frame to the driving picture.
@@ -59,14 +60,14 @@ def picture_terms(
     cfg: weights.
     model: config block of the models.
     params: has the group `motion`.
-    batch: has `driving_x` and, for perceptual terms, `constants`.
+    batch: has `driving_x`.
     frame: the renderer's output, `image` [B, H, W, 3] and by-products.
     target: [B, H, W, 3] in [0, 1].
+    nets: weights of the perceptual networks that have terms.
     key: random key.
   """
   image, x = frame['image'], batch['driving_x']
   weight = _region_weight(cfg, x, image.shape[1])
-  nets = batch.get('constants', {})
 
   def l1() -> jax.Array:
     total = 0.0

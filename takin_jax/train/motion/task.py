@@ -7,17 +7,20 @@ extractor while the renderer is young (`teacher_share`), so that neither waits
 for the other. A loss of weight 0 is not computed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+import functools
+import pathlib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from takin_jax import renderer
+from takin_jax import renderer, rng
 from takin_jax.config import build
 from takin_jax.data.batches import frame_pairs
 from takin_jax.data.batches import specs as batch_specs
+from takin_jax.data.records import EmptySplitError
 from takin_jax.losses import perceptual
 from takin_jax.ops import augment
 from takin_jax.ops.resize import avg_pool
@@ -25,124 +28,173 @@ from takin_jax.train.motion.adversarial_terms import (
   add_discriminator,
   adversarial_terms,
 )
-from takin_jax.train.motion.evaluate import evaluate, samples
+from takin_jax.train.motion.evaluate import Reenactment
 from takin_jax.train.motion.keypoint_terms import keypoint_terms
 from takin_jax.train.motion.loss_config import MotionLossConfig
 from takin_jax.train.motion.picture_terms import picture_terms
+from takin_jax.train.state import Params
+from takin_jax.train.task import (
+  Batch,
+  Batches,
+  LossOutput,
+  Metrics,
+  Task,
+  nothing_evaluated,
+)
 
-__all__ = [
-  'batch_spec',
-  'batches',
-  'constants',
-  'evaluate',
-  'init',
-  'loss_fn',
-  'samples',
-]
-
-Params = dict[str, Any]
-LossFn = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
+Pair = tuple[jax.Array, jax.Array]  # of the source and the driving picture
 
 
-def init(config: ConfigDict, key: jax.Array) -> Params:
-  """Fresh parameters of the four modules, and of the discriminator if used."""
-  params = renderer.init(config.model, key)
-  if build(MotionLossConfig, config.loss).judges:
-    key = jax.random.fold_in(key, 1)
-    params = add_discriminator(config.model, params, key)
-  return params
+class MotionTask(Task):
+  """Trains the four modules, and the discriminator if its loss is used."""
 
+  def __init__(self, config: ConfigDict):
+    super().__init__(config)
+    self._cfg = build(MotionLossConfig, config.get('loss'))
+    self._model = config.model
 
-def batches(config: ConfigDict) -> Any:
-  """Pairs of frames of one clip with the landmarker's geometry."""
-  data, landmarks = _wanted(config)
-  shard = (jax.process_index(), jax.process_count())
-  return iter(frame_pairs.batches(data, config.seed, shard, landmarks))
+  def init(self, key: jax.Array) -> Params:
+    params = renderer.init(self._model, rng.fold_in_str(key, 'renderer'))
+    if self._cfg.judges:
+      key = rng.fold_in_str(key, 'discriminator')
+      params = add_discriminator(self._model, params, key)
+    return params
 
+  def batches(self) -> Batches:
+    """Pairs of frames of one clip with the landmarker's geometry."""
+    data, landmarks = self._wanted()
+    shard = (jax.process_index(), jax.process_count())
+    return iter(frame_pairs.batches(data, self.config.seed, shard, landmarks))
 
-def batch_spec(config: ConfigDict) -> batch_specs.Spec:
-  """Shapes of these batches, without records."""
-  data, landmarks = _wanted(config)
-  return batch_specs.pairs(data, len(landmarks))
+  def batch_spec(self) -> batch_specs.Spec:
+    data, landmarks = self._wanted()
+    return batch_specs.pairs(data, len(landmarks))
 
+  def _wanted(self) -> tuple[Mapping[str, Any], tuple[int, ...]]:
+    """Data block and landmarks, without what a loss of weight 0 looks at."""
+    cfg, data = self._cfg, self.config.data
+    if not cfg.canonical:
+      data = {**data, 'others': 0}
+    return data, cfg.landmark_indices if cfg.landmark else ()
 
-def _wanted(config: ConfigDict) -> tuple[Mapping[str, Any], tuple[int, ...]]:
-  """Data block and landmarks, without what a loss of weight 0 looks at."""
-  cfg, data = build(MotionLossConfig, config.loss), config.data
-  if not cfg.canonical:
-    data = {**data, 'others': 0}
-  return data, cfg.landmark_indices if cfg.landmark else ()
+  def check(self) -> list[str]:
+    """Opens the perceptual networks and the pictures of held-out people."""
+    self.constants()
+    if self._reenactment is None:
+      return [nothing_evaluated(self.config.data.records)]
+    return []
 
+  def constants(self) -> dict[str, Any]:
+    return self._perceptual
 
-def constants(config: ConfigDict) -> dict[str, Any]:
-  """Weights of the perceptual networks that this config uses."""
-  cfg = build(MotionLossConfig, config.loss)
-  used = {'vgg16': cfg.perceptual or cfg.pyramid, 'alexnet': cfg.lpips}
-  return {k: perceptual.load_weights(k) for k, weight in used.items() if weight}
-
-
-def loss_fn(config: ConfigDict) -> LossFn:
-  """Makes `f(params, batch, key, train) -> (loss, metrics)`."""
-  cfg, model = build(MotionLossConfig, config.loss), config.model
+  @functools.cached_property
+  def _perceptual(self) -> dict[str, Any]:
+    """Weights of the perceptual networks that this config uses."""
+    cfg = self._cfg
+    used = {'vgg16': cfg.perceptual or cfg.pyramid, 'alexnet': cfg.lpips}
+    return {k: perceptual.load_weights(k) for k, x in used.items() if x}
 
   def loss(
-    params: Params, batch: dict[str, Any], key: jax.Array, train: bool
-  ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    keys = jax.random.split(key, 4)
-    key_gan, key_others = jax.random.split(jax.random.fold_in(key, 4))
-    source, driving = (
-      batch[name].astype(jnp.float32) / 255.0 for name in ('source', 'driving')
-    )
-    if not cfg.renders:
-      factor = source.shape[1] // model.motion.input_size
-      source, driving = avg_pool(source, factor), avg_pool(driving, factor)
-    colors = augment.random_colors(keys[0], source.shape[0], cfg.colors)
-    source, driving = (
-      augment.apply_colors(image, *colors) for image in (source, driving)
-    )
+    self,
+    params: Params,
+    batch: Batch,
+    key: jax.Array,
+    constants: dict[str, Any],
+    *,
+    train: bool = True,
+  ) -> LossOutput:
+    cfg = self._cfg
+    pictures = self._pictures(batch, rng.fold_in_str(key, 'colors'))
+    points = batch['source_x'], batch['driving_x']
     terms, stats = {}, {}
-    kp_source, kp_driving = batch['source_x'], batch['driving_x']
     if cfg.extracts:
       terms, own = keypoint_terms(
         cfg,
-        model,
+        self._model,
         params,
         batch,
-        (source, driving),
-        _others(cfg, batch, key_others),
-        keys[1],
+        pictures,
+        self._others(batch, rng.fold_in_str(key, 'other_colors')),
+        rng.fold_in_str(key, 'extractor'),
       )
-      taught = jax.random.bernoulli(
-        keys[2], cfg.teacher_share, (source.shape[0], 1, 1)
-      )
-      kp_source = jnp.where(taught, kp_source, own[0])
-      kp_driving = jnp.where(taught, kp_driving, own[1])
+      points = self._taught(points, own, rng.fold_in_str(key, 'teacher'))
     if cfg.renders:
-      features, stats = renderer.extract_features(model, params, source, train)
-      frame = renderer.warp_and_generate(
-        model, params, source, features, kp_source, kp_driving, train
+      more, stats = self._picture_terms(
+        params, batch, pictures, points, key, constants, train
       )
-      terms |= picture_terms(cfg, model, params, batch, frame, driving, keys[3])
-      stats |= frame.get(renderer.STATS, {})
+      terms |= more
+    return LossOutput(sum(terms.values()), terms, stats or None)
+
+  def _pictures(self, batch: Batch, key: jax.Array) -> Pair:
+    """Both float32 in [0, 1], in changed colours; small if none is made."""
+    pair = [
+      batch[name].astype(jnp.float32) / 255.0 for name in ('source', 'driving')
+    ]
+    if not self._cfg.renders:
+      factor = pair[0].shape[1] // self._model.motion.input_size
+      pair = [avg_pool(image, factor) for image in pair]
+    colors = augment.random_colors(key, len(pair[0]), self._cfg.colors)
+    return tuple(augment.apply_colors(image, *colors) for image in pair)
+
+  def _others(self, batch: Batch, key: jax.Array) -> jax.Array | None:
+    """[B, G, H, W, 3] more pictures, each in other colours; None without."""
+    if 'others' not in batch:
+      return None
+    image = batch['others'].astype(jnp.float32) / 255.0
+    flat = image.reshape(-1, *image.shape[2:])
+    colors = augment.random_colors(key, len(flat), self._cfg.colors)
+    return augment.apply_colors(flat, *colors).reshape(image.shape)
+
+  def _taught(self, teacher: Pair, own: Pair, key: jax.Array) -> Pair:
+    """The landmarker's keypoints for a share of the pairs, else our own."""
+    shape = (len(own[0]), 1, 1)
+    taught = jax.random.bernoulli(key, self._cfg.teacher_share, shape)
+    pairs = zip(teacher, own, strict=True)
+    return tuple(jnp.where(taught, *both) for both in pairs)
+
+  def _picture_terms(
+    self,
+    params: Params,
+    batch: Batch,
+    pictures: Pair,
+    points: Pair,
+    key: jax.Array,
+    constants: dict[str, Any],
+    train: bool,
+  ) -> tuple[Metrics, Params]:
+    """Makes the driving picture; terms of it, new statistics by module."""
+    cfg, model, (source, driving) = self._cfg, self._model, pictures
+    features, stats = renderer.extract_features(model, params, source, train)
+    frame = renderer.warp_and_generate(
+      model, params, source, features, *points, train
+    )
+    key_crops = rng.fold_in_str(key, 'crops')
+    terms = picture_terms(
+      cfg, model, params, batch, frame, driving, constants, key_crops
+    )
+    stats |= frame.get(renderer.STATS, {})
     if cfg.judges:
-      pair = (frame['image'], driving)
+      pair, x = (frame['image'], driving), batch['driving_x']
+      key_judge = rng.fold_in_str(key, 'discriminator')
       judged, new = adversarial_terms(
-        cfg, model, params, pair, batch['driving_x'], key_gan, train
+        cfg, model, params, pair, x, key_judge, train
       )
       terms, stats = terms | judged, stats | new
-    total = sum(terms.values())
-    return total, {**terms, renderer.STATS: stats} if stats else terms
+    return terms, stats
 
-  return loss
+  @functools.cached_property
+  def _reenactment(self) -> Reenactment | None:
+    """None if nobody is held out."""
+    try:
+      return Reenactment(self.config)
+    except EmptySplitError:
+      return None
 
+  def evaluate(self, params: Params) -> dict[str, float]:
+    if self._reenactment is None:
+      return {}
+    return self._reenactment.evaluate(params)
 
-def _others(
-  cfg: MotionLossConfig, batch: dict[str, Any], key: jax.Array
-) -> jax.Array | None:
-  """[B, G, H, W, 3] more pictures, each in other colours; None without."""
-  if 'others' not in batch:
-    return None
-  image = batch['others'].astype(jnp.float32) / 255.0
-  flat = image.reshape(-1, *image.shape[2:])
-  colors = augment.random_colors(key, len(flat), cfg.colors)
-  return augment.apply_colors(flat, *colors).reshape(image.shape)
+  def samples(self, params: Params, path: pathlib.Path) -> None:
+    if self._reenactment is not None:
+      self._reenactment.draw(params, path.with_suffix('.png'))

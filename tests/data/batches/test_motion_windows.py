@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from takin_jax import face
-from takin_jax.data.batches import motion_clips, motion_windows
+from takin_jax.data.batches import (
+  motion_clips,
+  motion_windows,
+  window_changes,
+)
 from takin_jax.data.batches.motion_clips import MotionClip
 from takin_jax.data.batches.motion_windows import (
   WindowConfig,
@@ -192,8 +196,8 @@ def test_flip_twice_is_nothing():
   sample = cut(make_clip(), 5, WINDOW, PREFIX, 3)
   for key in ('motion', 'prefix', 'emotion', 'source_kp'):
     sample[key] = rng.normal(size=sample[key].shape).astype(np.float32)
-  once = motion_windows.flip(sample)
-  twice = motion_windows.flip(once)
+  once = window_changes.flip(sample)
+  twice = window_changes.flip(once)
   for key, value in sample.items():
     np.testing.assert_array_equal(twice[key], value)
   np.testing.assert_array_equal(
@@ -207,7 +211,7 @@ def test_flip_twice_is_nothing():
 def test_a_shifted_emotion_moves_motion_too():
   sample = cut(make_clip(), 5, WINDOW, PREFIX, 3)
   offset = np.arange(63, dtype=np.float32)
-  shifted = motion_windows.shift_emotion(sample, offset)
+  shifted = window_changes.shift_emotion(sample, offset)
   for key in ('motion', 'prefix'):
     change = shifted[key] - sample[key]
     np.testing.assert_allclose(change[:, :63] - offset, 0, atol=1e-5)

@@ -14,7 +14,7 @@ from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.models.motion import MotionConfig, MotionExtractor
 from takin_jax.train.audio import evaluate as audio_eval
 from takin_jax.train.audio import extract
-from takin_jax.train.audio import task as audio_task
+from takin_jax.train.audio.task import AudioTask
 from tests.data.fake_records import write_clip
 
 WINDOW = 10
@@ -111,7 +111,7 @@ def test_training_reads_states_and_latents(folder):
       'optim': {'freeze': ('speech',)},
     }
   )
-  batch = next(audio_task.batches(config))
+  batch = next(AudioTask(config).batches())
   assert 'wave' not in batch
   assert batch['states'].shape == (2, 2, 2 * WINDOW, 8)
   assert batch['states'].dtype == np.float16
@@ -146,21 +146,21 @@ def test_a_cache_must_fit_the_run(folder):
         'records': str(folder / 'records'),
         'cache': str(folder / 'cache'),
       },
-      'model': {'speech': SPEECH},
+      'model': {'speech': SPEECH, 'denoiser': {}},
       'diffusion': {'window': WINDOW},
       'optim': {'freeze': ()},
     }
   )
   with pytest.raises(ValueError, match='optim.freeze'):
-    audio_task.batches(config)
+    AudioTask(config).batches()
   config.optim.freeze = ('speech',)
   config.diffusion.window = WINDOW + 1
   with pytest.raises(ValueError, match='extract again'):
-    audio_task.batches(config)
+    AudioTask(config).batches()
   config.diffusion.window = WINDOW
   config.model.speech.dim = 16
   with pytest.raises(ValueError, match='extract again'):
-    audio_task.batches(config)
+    AudioTask(config).batches()
 
 
 def test_evaluation_notices_another_encoder(folder):
@@ -171,7 +171,7 @@ def test_evaluation_notices_another_encoder(folder):
   }
   config = ConfigDict({'data': data, 'model': {'speech': SPEECH}})
   params = weights.load(folder / 'weights')[1]
-  audio_eval._check_states(config, params)
+  audio_eval.check_states(config, params)
   params['speech'] = jax.tree.map(lambda x: -x, params['speech'])
   with pytest.raises(ValueError, match='extract them again'):
-    audio_eval._check_states(config, params)
+    audio_eval.check_states(config, params)

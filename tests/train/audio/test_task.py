@@ -12,8 +12,8 @@ from takin_jax.data.batches.motion_windows import WindowConfig
 from takin_jax.data.faces.expressions import EXPRESSIONS
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train import loop
-from takin_jax.train.audio import evaluate as audio_eval
-from takin_jax.train.audio import task as audio_task
+from takin_jax.train.audio import figures
+from takin_jax.train.audio.task import AudioTask
 from takin_jax.train.release import export
 from tests.data.fake_records import write_clip
 
@@ -60,7 +60,7 @@ def config(tmp_path):
 
 
 def test_trains_evaluates_and_exports(config, tmp_path):
-  start = jax.jit(lambda key: audio_task.init(config, key))(jax.random.key(0))
+  start = jax.jit(AudioTask(config).init)(jax.random.key(0))
   state = loop.run(config, tmp_path / 'run')
   changed = {
     group: any(
@@ -83,7 +83,7 @@ def test_trains_evaluates_and_exports(config, tmp_path):
   last = json.loads(lines[-1])
   assert {'eval/lips_r', 'eval/lips_r_best_lag'} <= last.keys()
   assert np.isfinite(list(last.values())).all()
-  assert (tmp_path / 'run' / 'samples' / '000002.png').exists()
+  assert (tmp_path / 'run' / 'samples' / '0000002.png').exists()
 
   names = export.export([str(tmp_path / 'run')], tmp_path / 'weights')
   assert names == ['denoiser', 'emotions', 'speech', 'stats']
@@ -94,7 +94,7 @@ def test_trains_evaluates_and_exports(config, tmp_path):
 
 
 def test_loss_ignores_padding_and_dropped_sound(config):
-  loss = audio_task.loss_fn(config)
+  task = AudioTask(config)
   rng = np.random.default_rng(0)
   window = {
     'wave': rng.normal(size=(2, 6480)),
@@ -109,17 +109,15 @@ def test_loss_ignores_padding_and_dropped_sound(config):
 
   @jax.jit
   def value(window, key):
-    params = audio_task.init(config, key)
+    params = task.init(key)
     params['denoiser'] = jax.tree.map(  # the last layer starts at zero
       lambda x: x + 0.1 * jnp.cos(jnp.arange(x.size)).reshape(x.shape),
       params['denoiser'],
     )
-    return loss(params, window, key, False)[0]
+    return task.loss(params, window, key, {}, train=False).loss
 
   def heard_before():
-    params = jax.jit(lambda key: audio_task.init(config, key))(
-      jax.random.key(0)
-    )
+    params = jax.jit(AudioTask(config).init)(jax.random.key(0))
     hubert = Hubert(build(HubertConfig, config.model.speech))
     hear = jax.jit(lambda x: hubert.apply({'params': params['speech']}, x))
     states = np.moveaxis(hear(window['wave']), 0, 1).astype(np.float16)
@@ -145,25 +143,25 @@ def test_fit_measures_correlation_and_slope():
   mask = np.ones((2, 20), bool)
   mask[1, 15:] = False
   found = np.where(mask, 0.5 * real + 3, 100)
-  fits = audio_eval.fit(found, real, mask)
+  fits = figures.fit(found, real, mask)
   np.testing.assert_allclose(fits[:, :2], [[1.0, 0.5]] * 2)
   np.testing.assert_allclose(
-    audio_eval.fit(-real, real, mask)[:, :2], [[-1.0, -1.0]] * 2
+    figures.fit(-real, real, mask)[:, :2], [[-1.0, -1.0]] * 2
   )
   late = np.roll(real, 2, 1)
-  r, _, best = audio_eval.fit(late, real, np.ones((2, 20), bool)).T
+  r, _, best = figures.fit(late, real, np.ones((2, 20), bool)).T
   assert (r < 0.5).all() and (best > 0.99).all()
-  flat = audio_eval.fit(real, 0 * real, mask)
+  flat = figures.fit(real, 0 * real, mask)
   assert np.isnan(flat).all()
 
 
 def test_lip_gap_reads_the_inner_lips():
   motion = np.zeros((1, 70))
   motion[0, 3 * 5 + 1], motion[0, 3 * 4 + 1] = 0.3, 0.1
-  np.testing.assert_allclose(audio_eval.lip_gap(motion), [0.2])
+  np.testing.assert_allclose(figures.lip_gap(motion), [0.2])
 
 
 def test_the_data_block_is_checked(config):
   config.data.batchsize = 3
   with pytest.raises(ValueError, match=WindowConfig.__name__):
-    audio_task.batches(config)
+    AudioTask(config).batches()

@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import face, renderer, weights
-from takin_jax.train.audio import videos as audio_videos
+from takin_jax.train.audio.videos import TalkingVideos
 from tests.data.fake_records import write_clip
 from tests.train.test_smoke import SMOKE
 
@@ -22,7 +22,7 @@ def test_videos_have_every_frame_and_sound(tmp_path, monkeypatch):
   motion = np.zeros((3, 30, 70), np.float32)
   motion[..., face.SCALE] = 1.0  # the head's size stays
   windows = {'wave': np.zeros((3, 30 * 640), np.float32)}
-  audio_videos.write_videos(config, windows, motion, tmp_path / '000007')
+  TalkingVideos(config).write(windows, motion, tmp_path / '000007')
   names = sorted(p.name for p in tmp_path.glob('*.mp4'))
   assert names == ['000007_0.mp4', '000007_1.mp4']
   with av.open(str(tmp_path / names[0])) as video:
@@ -30,5 +30,5 @@ def test_videos_have_every_frame_and_sound(tmp_path, monkeypatch):
     assert video.streams.video[0].width == 64
     assert len(video.streams.audio) == 1
   config.eval.videos = 0
-  audio_videos.write_videos(config, windows, motion, tmp_path / 'none')
+  TalkingVideos(config).write(windows, motion, tmp_path / 'none')
   assert not list(tmp_path.glob('none*'))
