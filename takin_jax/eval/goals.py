@@ -91,7 +91,7 @@ GOALS = (
   Goal('own speech: lips gain', *_LIPS, 'gain', 0.55),
   Goal('own speech: yaw std / real', *_YAW, 'spread', 0.6),
   Goal('own speech: yaw r', *_YAW, 'r'),
-  Goal('probe r on portraits', 'probe', 'summary', 'all', 'probe_r', 0.73),
+  Goal('probe r on portraits', 'probe', 'summary', 'all', 'probe_r', 0.65),
   Goal('still pixels that move', *_REPLAY, 'still_moved', 0.01, True, 4),
   Goal('nothing moves: LPIPS / still copy', *_QUIET, 'over_copy', 1.0, True),
   Goal('emotions that show everywhere', *_EMOTION, 'told', 6, False, 0),
