@@ -177,10 +177,10 @@ def _stream_key(
 ) -> tuple[jax.Array, jax.Array]:
   """The key of the stream's noise, and whether it still waits for a sound."""
   key = jax.random.wrap_key_data(state.key)
-  # A sum that wraps around, of 16-bit samples by odd numbers.
-  samples = jnp.round(32768.0 * sound).astype(jnp.int32).astype(jnp.uint32)
-  odd = 2 * jnp.arange(len(sound), dtype=jnp.uint32) + 1
-  told = (samples * odd * odd).sum(dtype=jnp.uint32)
-  now = state.unseeded & (samples != 0).any()
-  key = jnp.where(now, jax.random.fold_in(key, told), key)
+  # The times of its highest and lowest sample: the same in a louder copy, and
+  # in one that was stored in another way.
+  told = jax.random.fold_in(key, jnp.argmax(sound))
+  told = jax.random.fold_in(told, jnp.argmin(sound))
+  now = state.unseeded & (sound != 0).any()
+  key = jnp.where(now, told, key)
   return key, state.unseeded & ~now

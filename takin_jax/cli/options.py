@@ -69,7 +69,7 @@ def _add_motion(parser: argparse.ArgumentParser) -> None:
   add = parser.add_argument
   add('--steps', type=_count, help="of denoising (default: the weights' own)")
   add('--guidance', type=_factor, help='how strongly speech moves the face')
-  add('--seed', type=int, default=0, help='of the motion')
+  add('--seed', type=int, help='of the motion; default: by the sound')
   add('--pose-scale', type=_factor, default=1.0, help='head movement')
   add('--motion-scale', type=_factor, default=1.0, help='expression')
   add('--blinks', metavar='N', type=_factor, help='a minute; 0: none')

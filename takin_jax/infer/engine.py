@@ -85,11 +85,14 @@ class Engine:
     return self._run(programs.ExtractMotion(), image)[1]
 
   def first_state(
-    self, chunks: ChunkConfig, seed: int
+    self,
+    chunks: ChunkConfig,
+    seed: int | None = None,
+    levels_db: np.ndarray | None = None,
   ) -> speech_step.SpeechState:
-    """The state before any sound."""
+    """The state before any sound, see `speech_step.first_state`."""
     dim = self.exp_dim + HEAD_DIM
-    return speech_step.first_state(self.diffusion, chunks, dim, seed)
+    return speech_step.first_state(self.diffusion, chunks, dim, seed, levels_db)
 
   def generate_motion(
     self,

@@ -81,7 +81,7 @@ class Pipeline:
     emotion: GivenEmotion = None,
     controls: GivenControls = None,
     crop: Crop = 'auto',
-    seed: int = 0,
+    seed: int | None = None,
   ) -> Clip:
     """Makes a portrait say something.
 
@@ -95,7 +95,8 @@ class Pipeline:
       controls: `Controls`, or what differs from those of `controls`.
       crop: the animated part of the portrait: 'auto' (the largest face),
         'none' (all of it) or (x, y, size) in pixels.
-      seed: of the noise that becomes motion.
+      seed: of the noise that becomes motion, for another performance; None: the
+        speech decides.
 
     Returns:
       Its frames and sound.
@@ -117,8 +118,15 @@ class Pipeline:
     picture, heard = self._read(portrait, crop, wanted), read_speech(speech)
 
     def start() -> Iterator[np.ndarray]:
-      source, steered = self._encode(picture, wanted), (controls, emotion)
-      session = Session(self.engine, source, *steered, chunks=chunks, seed=seed)
+      session = Session(
+        self.engine,
+        self._encode(picture, wanted),
+        controls,
+        emotion,
+        chunks=chunks,
+        seed=seed,
+        levels_db=heard.levels_db,
+      )
       return session.play(heard.heard())
 
     return Clip(start, heard.sound, OUTPUT_RATE_HZ, heard.frame_count)
@@ -170,7 +178,7 @@ class Pipeline:
     emotion: GivenEmotion = None,
     controls: GivenControls = None,
     crop: Crop = 'auto',
-    seed: int = 0,
+    seed: int | None = None,
     chunk_ms: int = 320,
     look_ahead_ms: int = 200,
   ) -> Session:

@@ -54,7 +54,8 @@ class Session:
     controls: how the motion is put on the portrait.
     emotion: what `resolve` takes.
     chunks: how sound is cut.
-    seed: of the noise that becomes motion.
+    seed: of the noise that becomes motion; None: the sound decides.
+    levels_db: [T] `idle.levels` of all that will be heard, where it is known.
     batch: frames that are rendered at a time, a divisor of the chunk.
     resolve: makes an `Emotion` of what a caller gives as `emotion`.
 
@@ -71,7 +72,8 @@ class Session:
     emotion: Any = None,
     *,
     chunks: ChunkConfig = chunks_lib.LIVE,
-    seed: int = 0,
+    seed: int | None = None,
+    levels_db: np.ndarray | None = None,
     batch: int = 1,
     resolve: Callable[[Any], Emotion | None] = lambda emotion: emotion,
   ):
@@ -79,7 +81,8 @@ class Session:
       raise ValueError(f'{batch} does not divide {chunks.chunk} frames.')
     self.chunks, self.controls = chunks, controls or Controls()
     self._engine, self._source = engine, source
-    self._seed, self._batch, self._resolve = seed, batch, resolve
+    self._seed, self._levels_db = seed, levels_db
+    self._batch, self._resolve = batch, resolve
     self.emotion = emotion
     self.reset()
 
@@ -110,7 +113,9 @@ class Session:
   def reset(self) -> None:
     """Forgets all that was heard."""
     self.frame_count = 0
-    self._state = self._engine.first_state(self.chunks, self._seed)
+    self._state = self._engine.first_state(
+      self.chunks, self._seed, self._levels_db
+    )
     self._cutter = chunks_lib.Cutter(self.chunks)
 
   def snapshot(self) -> Snapshot:

@@ -23,10 +23,11 @@ def frames(clip):
 
 
 def test_speech_of_every_kind_gives_the_same_frames(pipe, portrait, speech):
-  want = frames(pipe.speak(portrait, speech, **WHOLE))
+  spoken = {**WHOLE, 'seed': 0}  # all peaks of this sound are alike
+  want = frames(pipe.speak(portrait, speech, **spoken))
   assert want.shape == (38, 64, 64, 3) and want.dtype == np.uint8
   clip = pipe.speak(
-    io.BytesIO(portrait.read_bytes()), io.BytesIO(speech.read_bytes()), **WHOLE
+    io.BytesIO(portrait.read_bytes()), io.BytesIO(speech.read_bytes()), **spoken
   )
   assert clip.frame_count == 38
   np.testing.assert_array_equal(frames(clip), want)
@@ -34,7 +35,7 @@ def test_speech_of_every_kind_gives_the_same_frames(pipe, portrait, speech):
   pcm = np.round(make.VOICE * 32767).astype(np.int16)
   picture = make.NOISE[..., ::-1].copy()  # the file holds BGR
   for given in (pcm, (pcm, 16_000), pcm / np.float32(32768)):
-    got = frames(pipe.speak(picture, given, **WHOLE))
+    got = frames(pipe.speak(picture, given, **spoken))
     assert np.abs(got.astype(int) - want).max() <= 2
 
 

@@ -46,6 +46,13 @@ def test_pieces_of_any_size_give_the_same_motion(engine, size):
   )
 
 
+def test_without_a_seed_the_sound_decides(engine):
+  first = listen(session(engine, seed=None), SPEECH)
+  again = session(engine, seed=None)
+  np.testing.assert_array_equal(first, listen(again, *blocks(SPEECH, 5_000)))
+  assert (first != listen(session(engine), SPEECH)).any()
+
+
 def test_the_same_seed_gives_the_same_motion(engine):
   first = listen(session(engine), SPEECH)
   np.testing.assert_array_equal(first, listen(session(engine), SPEECH))

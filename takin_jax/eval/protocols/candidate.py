@@ -10,6 +10,7 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
+from takin_jax.animation import idle
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls
 from takin_jax.errors import InputError
@@ -110,7 +111,15 @@ def speak(
     [H, W, 3] uint8, one for every `every` * 640 samples.
   """
   chunks = ChunkConfig(chunk=engine.diffusion.window)
-  session = Session(engine, source, controls, emotion, chunks=chunks, seed=seed)
+  session = Session(
+    engine,
+    source,
+    controls,
+    emotion,
+    chunks=chunks,
+    seed=seed,
+    levels_db=idle.levels(sound),
+  )
 
   def started() -> Iterator[jax.Array]:
     number = 0

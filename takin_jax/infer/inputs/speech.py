@@ -6,9 +6,10 @@ import dataclasses
 import numpy as np
 import soxr
 
+from takin_jax.animation import idle
 from takin_jax.data import media
 from takin_jax.errors import InputError, naming
-from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from takin_jax.face import FRAME_RATE_HZ, SAMPLE_RATE_HZ
 from takin_jax.infer.inputs.files import File, as_path
 
 OUTPUT_RATE_HZ = 48_000
@@ -22,14 +23,19 @@ class Speech:
   """Sound that can be read again and again, in blocks.
 
   Attributes:
-    frame_count: frames of video that it makes.
+    levels_db: [T] `idle.levels`, one for every frame of video that it makes.
     heard: gives [S] float32 at 16 kHz at a time.
     sound: gives the output's sound at `OUTPUT_RATE_HZ`, a frame at a time.
   """
 
-  frame_count: int
+  levels_db: np.ndarray
   heard: Callable[[], Iterator[np.ndarray]]
   sound: Callable[[], Iterator[np.ndarray]]
+
+  @property
+  def frame_count(self) -> int:
+    """Frames of video that it makes."""
+    return len(self.levels_db)
 
 
 def read_speech(speech: Given) -> Speech:
@@ -46,9 +52,9 @@ def read_speech(speech: Given) -> Speech:
     return _from_array(*_checked(speech))
   path = as_path(speech)
   with naming('speech'):
-    samples = sum(len(block) for block in media.iter_audio(path))
+    levels = [idle.levels(block) for block in media.iter_audio(path)]
   return Speech(
-    -(-samples // SAMPLES_PER_FRAME),
+    np.concatenate(levels),
     lambda: media.iter_audio(path),
     lambda: sound_by_frame(path),
   )
@@ -67,9 +73,7 @@ def _from_array(samples: np.ndarray, rate: int) -> Speech:
     for i in range(0, len(output), _FRAME):
       yield output[i : i + _FRAME]
 
-  return Speech(
-    -(-len(heard) // SAMPLES_PER_FRAME), lambda: iter([heard]), sound
-  )
+  return Speech(idle.levels(heard), lambda: iter([heard]), sound)
 
 
 def _checked(
