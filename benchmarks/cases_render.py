@@ -42,6 +42,8 @@ class Renderer:
     config, params = cases.load_model(setting.size)
     model = {name: config['model'][name] for name in renderer.MODULES}
     model['image_size'] = config['model']['image_size']
+    # The twins have one volume, and no painter of the mouth.
+    model['appearance'] = {**model['appearance'], 'quiet': 1.0}
     self.small = bool(params)
     if self.small:
       twins = twins_lib.load_small(model, params)

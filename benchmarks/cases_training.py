@@ -43,7 +43,15 @@ Params = dict[str, Any]
 
 def train_motion(setting: Setting) -> Case:
   """Stage 1, phase `joint` of configs/nano_motion.py: the renderer learns."""
-  return motion_case(setting, _shipped('nano_motion.py', *renderer.MODULES))
+  config = as_twin(_shipped('nano_motion.py', *renderer.MODULES))
+  return motion_case(setting, config)
+
+
+def as_twin(config: ConfigDict) -> ConfigDict:
+  """A config of stage 1 without the terms that the PyTorch twin lacks."""
+  config.loss.update(dict(surroundings=0.0, paint=0.0, still=0.0))
+  config.model.appearance.quiet = 1.0
+  return config
 
 
 def train_audio(setting: Setting) -> Case:

@@ -1,8 +1,9 @@
 """Stage 1 of the nano model: motion extractor and renderer at 256 x 256.
 
-Four phases; the first two are independent and can run side by side, the third
-teaches the renderer to follow the extractor's keypoints as well, the last one
-sharpens eyes and mouth before a patch discriminator:
+Five phases; the first two are independent and can run side by side, the third
+teaches the renderer to follow the extractor's keypoints as well, the fourth
+sharpens eyes and mouth before a patch discriminator, the last one trains the
+painter of the mouth on what the others make:
 
   R=runs; C=configs/nano_motion.py
   python train.py --config=$C:extractor --workdir=$R/extractor
@@ -12,6 +13,9 @@ sharpens eyes and mouth before a patch discriminator:
 
   python train.py --config=$C:finish --workdir=$R/finish \
     --config.train.init_from="('$R/joint',)"
+
+  python train.py --config=$C:mouth --workdir=$R/mouth \
+    --config.train.init_from="('$R/finish:appearance,motion,warping,generator',)"
 
 After the export, openings that are read too small are put right:
 
@@ -51,6 +55,7 @@ def get_model() -> ConfigDict:
       strided=True,
       batch_norm=False,
       skip_channels=16,
+      quiet=0.3,
     )
   )
   model.motion = ConfigDict(
@@ -68,7 +73,7 @@ def get_model() -> ConfigDict:
 
 
 def get_config(phase: str = 'joint') -> ConfigDict:
-  """The config of a phase: extractor, renderer, joint or finish."""
+  """The config of a phase: extractor, renderer, joint, finish or mouth."""
   config = ConfigDict()
   config.name = f'nano_motion_{phase}'
   config.stage = 'motion'
@@ -110,11 +115,24 @@ def get_config(phase: str = 'joint') -> ConfigDict:
   )
   renderer = dict(
     l1=2.0,
-    mouth=8.0,  # extra weight of the mouth in it
+    mouth=5.0,  # extra weight of the mouth in it
+    eyes=5.0,
     warped=0.5,
     perceptual=0.8,  # VGG-16 on a 64 px crop, mostly the mouth
     lpips=1.0,  # AlexNet on a 128 px crop
     teacher_share=1.0,  # landmarks stand in for the extractor
+    surroundings=0.5,  # the background is nothing to the face, and stands
+    colors=0.3,
+    paint=1.0,  # paint belongs to mouth, eyes and what is uncovered
+    still=2.0,  # what stands is not moved
+  )
+  mouth = dict(
+    lips_l1=2.0,
+    lips_lpips=1.0,
+    lips_close_up=1.0,
+    teacher_share=0.5,
+    surroundings=0.0,
+    colors=0.3,
   )
   picture_off = dict(l1=0.0, warped=0.0, perceptual=0.0, lpips=0.0)
   if phase == 'extractor':
@@ -144,9 +162,17 @@ def get_config(phase: str = 'joint') -> ConfigDict:
     config.optim.freeze = ('motion',)
     if phase == 'finish':
       _finish(config)
+  elif phase == 'mouth':
+    config.loss = ConfigDict({**picture_off, **mouth})
+    config.model.mouth = ConfigDict(dict(height=64, width=80))
+    config.optim.lr = 1.5e-3
+    config.optim.decay_from = 0.5
+    config.optim.ema_decay = 0.99
+    config.optim.freeze = ('appearance', 'motion', 'warping', 'generator')
+    config.train.steps = 2500
   else:
     raise ValueError(
-      f'No phase {phase!r}: extractor, renderer, joint or finish.'
+      f'No phase {phase!r}: extractor, renderer, joint, finish or mouth.'
     )
   return config
 

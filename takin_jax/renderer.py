@@ -3,7 +3,8 @@
 Source once -> `Source`; per frame `render(source, motion keypoints)`. All
 functions take the model block of a config and a params dict with the groups
 `appearance`, `motion`, `warping`, `generator` and, for modules with batch or
-spectral norm that is not folded, `batch_stats` by module.
+spectral norm that is not folded, `batch_stats` by module. A model block with
+`mouth` has that group too: a painter that refines the small form's frames.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from takin_jax.models import generator
 from takin_jax.models.appearance import AppearanceConfig, AppearanceExtractor
 from takin_jax.models.generator import Generator, GeneratorConfig
 from takin_jax.models.motion import MotionConfig, MotionExtractor
+from takin_jax.models.mouth import MouthConfig, MouthPainter
 from takin_jax.models.warping import WarpingConfig, WarpingModule
 from takin_jax.nn.folding import fold as fold_norms
 from takin_jax.nn.transforms import transform as transform_kernels
@@ -31,6 +33,8 @@ MODULES = {
   'warping': (WarpingModule, WarpingConfig),
   'generator': (Generator, GeneratorConfig),
 }
+# Those that a model has if its block names them.
+OPTIONAL = {'mouth': (MouthPainter, MouthConfig)}
 
 
 def to_float(image: jax.Array) -> jax.Array:
@@ -60,9 +64,16 @@ def init(model: Any, key: jax.Array) -> Params:
     keys[2], features, kp, kp
   )
   painter = modules['generator'].init(keys[3], warped, image, kp, kp)
-  variables = zip(MODULES, (appearance, motion, warping, painter), strict=True)
+  variables = dict(
+    zip(MODULES, (appearance, motion, warping, painter), strict=True)
+  )
+  if 'mouth' in model:
+    pictures = (image,) * 3
+    variables['mouth'] = _module(model, 'mouth').init(
+      jax.random.fold_in(key, 4), *pictures, kp, kp
+    )
   params = {}
-  for name, group in variables:
+  for name, group in variables.items():
     params[name] = group['params']
     if STATS in group:
       params.setdefault(STATS, {})[name] = group[STATS]
@@ -107,7 +118,8 @@ def transform(model: Any, params: Params) -> Params:
     params[name], out = transform_kernels(module, params[name], *args)
     return out
 
-  if any(name not in params for name in MODULES):
+  needed = [name for name in (*MODULES, *OPTIONAL) if name in model]
+  if any(name not in params for name in needed):
     return params
   size = model['image_size']
   image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
@@ -115,12 +127,14 @@ def transform(model: Any, params: Params) -> Params:
   kp = jax.ShapeDtypeStruct((1, num_kp, 3), jnp.float32)
   warped = run('warping', run('appearance', image), kp, kp)
   run('generator', warped, image, kp, kp)
+  if 'mouth' in model:
+    run('mouth', image, image, image, kp, kp)
   return params
 
 
 def _module(model: Any, name: str) -> Any:
   """The module of a group, in the compute type `model.dtype`."""
-  module, config = MODULES[name]
+  module, config = (MODULES | OPTIONAL)[name]
   dtype = jnp.dtype(model.get('dtype', 'float32'))
   return module(build(config, model[name]), dtype)
 
@@ -195,7 +209,10 @@ def warp_and_generate(
     train: norms use the batch's own statistics.
 
   Returns:
-    `image` [B, H', W', 3] in [0, 1], and the modules' by-products; in
+    `image` [B, H', W', 3], about [0, 1], and the modules' by-products. The
+    small form's picture is `warped` + `residual`, and `flow` makes `warped`:
+    so it can be made at any size. A mouth painter also tells its share
+    `inside` (`paint` - `warped`) of the residual, see `models/mouth.py`. In
     training, if there are such norms, also `batch_stats` by module.
   """
   pair = (kp_source, kp_driving)
@@ -203,6 +220,9 @@ def warp_and_generate(
   frame, more = _apply(
     model, params, 'generator', warped, image, *pair, train=train
   )
+  if 'mouth' in model:
+    pictures = (image, frame['warped'], frame['residual'])
+    frame |= _apply(model, params, 'mouth', *pictures, *pair)[0]
   stats = {STATS: new | more} if new or more else {}
   return {**warped, **frame, **stats}
 

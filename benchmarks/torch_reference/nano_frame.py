@@ -113,6 +113,15 @@ class DenseMotion(nn.Module):
     return norm_act(self.up0(torch.cat([x, x1], 1)))
 
 
+def _binomial_blur(x: Tensor) -> Tensor:
+  """[1 2 1] / 4 both ways, edges replicated: [B, C, H, W]."""
+  weights = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype, device=x.device)
+  kernel = torch.outer(weights, weights).expand(x.shape[1], 1, 3, 3)
+  return F.conv2d(
+    F.pad(x, (1, 1, 1, 1), 'replicate'), kernel, groups=x.shape[1]
+  )
+
+
 def _shift_matrix(shift: Tensor, n: int) -> Tensor:
   """Matrices [..., n, n] that sample n cells at x + shift, edges kept."""
   cells = torch.arange(n, dtype=torch.float32, device=shift.device)
@@ -210,7 +219,8 @@ class Decoder(nn.Module):
     x = F.pixel_shuffle(x, cfg.upscale).float()
     mask = (x[:, 3:] + 2.0).sigmoid()
     painted = (4 * x[:, :3]).sigmoid()
-    return mask * portrait + (1 - mask) * painted, portrait
+    residual = _binomial_blur((1 - mask) * (painted - portrait))
+    return portrait + residual, portrait
 
   def _heatmaps(self, kp: Tensor, size: int) -> Tensor:
     axis = center_axis(size, kp.device)

@@ -16,7 +16,10 @@ from takin_jax.models.hubert import HubertConfig
 Path = str | os.PathLike[str]
 # The config blocks of networks.
 _BLOCKS = {
-  **{name: config for name, (_, config) in renderer.MODULES.items()},
+  **{
+    name: config
+    for name, (_, config) in (renderer.MODULES | renderer.OPTIONAL).items()
+  },
   'speech': HubertConfig,
   'denoiser': DenoiserConfig,
 }

@@ -32,7 +32,7 @@ Params = dict[str, Any]
 Seen = tuple[jax.Array, Motion]  # canonical keypoints, motion
 
 DEFAULT_IMAGE_PX = 256
-_RENDERER = ('warping', 'generator')
+_RENDERER = ('warping', 'generator', *renderer.OPTIONAL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Program:
 class PrepareWeights(Program):
   """The renderer's groups, with kernels transformed for this backend."""
 
-  groups = tuple(renderer.MODULES)
+  groups = (*renderer.MODULES, *renderer.OPTIONAL)
+  optional = tuple(renderer.OPTIONAL)
 
   def __call__(self, config: Any, params: Params) -> Params:
     return renderer.transform(config.model, params)
@@ -172,6 +173,7 @@ class Render(Program):
   count: int = 1
 
   groups = _RENDERER
+  optional = tuple(renderer.OPTIONAL)
 
   def __call__(
     self,
@@ -206,6 +208,7 @@ class Reenact(Program):
   """Source, a driving video's first motion, its motion now -> [1, H, W, 3]."""
 
   groups = _RENDERER
+  optional = tuple(renderer.OPTIONAL)
   blocks = ('model', 'infer')
 
   def __call__(

@@ -19,7 +19,11 @@ from takin_jax.nn.blocks import (
   ResBlock3d,
   leaky_relu,
 )
+from takin_jax.ops.grid_sample import center_axis
 from takin_jax.ops.resize import avg_pool, pixel_unshuffle
+
+# Half axes of the face in its crop, [-1, 1] units.
+_FACE = (0.58, 0.68)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class AppearanceConfig:
     batch_norm: batch norm and ReLU; otherwise no norm and leaky ReLU.
     skip_channels: channels of the map at twice the volume's size that is
       returned as `skip`; 0: none.
+    quiet: contrast of the surroundings in a second volume, which is made from
+      the portrait with them in grey; 1: there is none.
     folded: batch norm is folded into the parameters, see `nn/folding.py`.
   """
 
@@ -51,11 +57,16 @@ class AppearanceConfig:
   strided: bool = False
   batch_norm: bool = True
   skip_channels: int = 0
+  quiet: float = 1.0
   folded: bool = False
 
 
 class AppearanceExtractor(nn.Module):
-  """F: portrait -> {'volume': [B, D, h, w, C][, 'skip': [B, 2h, 2w, S]]}."""
+  """F: portrait -> {'volume': [B, D, h, w, C][, 'skip': [B, 2h, 2w, S]]}.
+
+  With `quiet` also a volume of that name: the one to read the motion of the
+  face off, for no strong colour behind it reaches that one.
+  """
 
   cfg: AppearanceConfig
   dtype: jnp.dtype = jnp.float32
@@ -65,7 +76,10 @@ class AppearanceExtractor(nn.Module):
     self, image: jax.Array, train: bool = False
   ) -> dict[str, jax.Array]:
     cfg = self.cfg
-    x = avg_pool(image, image.shape[1] // cfg.input_size).astype(self.dtype)
+    x = avg_pool(image, image.shape[1] // cfg.input_size)
+    if cfg.quiet < 1.0:
+      x = jnp.concatenate([x, quiet_surroundings(x, cfg.quiet)])
+    x = x.astype(self.dtype)
     if not cfg.batch_norm:
       x = x - 0.5
     x = pixel_unshuffle(x, cfg.patch)
@@ -90,4 +104,25 @@ class AppearanceExtractor(nn.Module):
     x = x.reshape(*x.shape[:3], c, d).transpose(0, 4, 1, 2, 3)
     for i in range(cfg.blocks_3d):
       x = ResBlock3d(c, cfg.folded, self.dtype, name=f'res3d{i}')(x, train)
-    return {'volume': x, **out}
+    out['volume'] = x
+    if cfg.quiet < 1.0:
+      out = {name: jnp.split(value, 2)[0] for name, value in out.items()}
+      out['quiet'] = jnp.split(x, 2)[1]
+    return out
+
+
+def quiet_surroundings(image: jax.Array, contrast: float) -> jax.Array:
+  """A face crop with all but its middle in grey, and paler.
+
+  Convolutions carry a red wall into the face before it: mouths then stay shut.
+
+  Args:
+    image: [B, H, W, 3] in [0, 1].
+    contrast: of the surroundings, at most 1.
+  """
+  y, x = center_axis(image.shape[1])[:, None], center_axis(image.shape[2])
+  distance = jnp.sqrt(jnp.square(x / _FACE[0]) + jnp.square(y / _FACE[1]))
+  face = jnp.clip((1.15 - distance) / 0.3, 0.0, 1.0)[..., None]
+  grey = (image * jnp.array([0.299, 0.587, 0.114])).sum(-1, keepdims=True)
+  pale = 0.5 + contrast * (grey - 0.5)
+  return face * image + (1.0 - face) * pale

@@ -24,6 +24,7 @@ from takin_jax.ops.grid_sample import (
 )
 from takin_jax.ops.resize import (
   bilinear_upsample,
+  binomial_blur,
   nearest_upsample,
   pixel_shuffle,
   pixel_unshuffle,
@@ -58,8 +59,11 @@ class GeneratorConfig:
 class Generator(nn.Module):
   """G: the warping module's output -> {'image': [B, H, W, 3] in [0, 1]}.
 
-  The small form also uses the portrait and the keypoints, and returns the
-  `warped` portrait and the blend `mask` for losses.
+  The small form also uses the portrait and the keypoints. Its picture is
+  `warped` + `residual`, [B, H, W, 3] each: the portrait moved by `flow`
+  [B, H / 4, W / 4, 2] (offset to add to the identity grid), and what the warp
+  cannot show. At another size the same two make the picture, see
+  `BlendDecoder`.
   """
 
   cfg: GeneratorConfig
@@ -150,6 +154,9 @@ class BlendDecoder(nn.Module):
 
   Source of the sharp heat maps: at 1/8 size a lip is one cell high, so small
   openings cannot be seen; at 1/4 size with peaks of 4 pixels they can.
+
+  The paint is blurred by two pixels, which takes the grid of the pixel
+  shuffle away and nothing else: the detail of the picture is the warp's.
   """
 
   cfg: GeneratorConfig
@@ -198,10 +205,12 @@ class BlendDecoder(nn.Module):
     # The bias makes "trust the warp" the first guess.
     mask = nn.sigmoid(x[..., 3:] + 2.0)
     painted = nn.sigmoid(4 * x[..., :3])
+    residual = binomial_blur((1 - mask) * (painted - portrait))
     return {
-      'image': mask * portrait + (1 - mask) * painted,
+      'image': portrait + residual,
       'warped': portrait,
-      'mask': mask,
+      'residual': residual,
+      'flow': flow,
     }
 
   def _embed(self, kp_source: jax.Array, kp_driving: jax.Array) -> jax.Array:

@@ -67,8 +67,9 @@ class WarpingModule(nn.Module):
   """W: warps the source's features to the driving keypoints.
 
   The call takes the appearance extractor's features and [B, K, 3] keypoints.
-  It returns `feature` [B, h, w, C] and `occlusion` [B, h, w, 1]; the small
-  form also returns `flow` [B, h, w, 2] (offset to add to the identity grid)
+  It returns `feature` [B, h, w, C] and `occlusion` [B, h, w, 1]. The small
+  form estimates the motion from the features `quiet`, if there are any, and
+  also returns `flow` [B, h, w, 2] (offset to add to the identity grid)
   and the warped `skip`.
   """
 
@@ -90,8 +91,9 @@ class WarpingModule(nn.Module):
       dense = motion(volume, kp_source, kp_driving, train)
       return self._warp(volume, dense, train)
     motion = FoldedDenseMotion(*args, name='dense_motion')
+    seen = features.get('quiet', volume).astype(self.dtype)
     return _warp_folded(
-      volume, features.get('skip'), *motion(volume, kp_source, kp_driving)
+      volume, features.get('skip'), *motion(seen, kp_source, kp_driving)
     )
 
   def _warp(

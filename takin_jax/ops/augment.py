@@ -93,25 +93,80 @@ def random_surroundings(
   """
   keys = jax.random.split(key, 6)
   b, size = image.shape[:2]
-  grid = center_grid(size, size)
   low, high = x[..., :2].min(1), x[..., :2].max(1)
   radius = jax.random.uniform(keys[0], (b, 2), minval=0.5, maxval=0.8)
   radius *= high - low
   middle = (low + high) / 2
-
-  def outside(middle: jax.Array, radius: jax.Array, power: int) -> jax.Array:
-    at = (grid - middle[:, None, None]) / radius[:, None, None]
-    distance = (at**power).sum(-1, keepdims=True) ** (1 / power)
-    return jnp.clip((distance - 1.0) / 0.15, 0.0, 1.0)
-
-  around = outside(middle, radius, 2)
+  around = _outside(size, middle, radius, 2)
   around *= jax.random.bernoulli(keys[1], share, (b, 1, 1, 1))
   # Upside down, or there would be a second face.
   others = jnp.roll(image, 1 + b // 2, 0)[:, ::-1]
   spot = jax.random.uniform(keys[2], (b, 2), minval=-1, maxval=1)
   spot = middle + spot * (high - low) / 2
   patch = jax.random.uniform(keys[3], (b, 2), minval=0.08, maxval=0.3)
-  covered = 1.0 - outside(spot, patch, 8)
+  covered = 1.0 - _outside(size, spot, patch, 8)
   covered *= jax.random.bernoulli(keys[4], share / 2, (b, 1, 1, 1))
   hidden = jnp.maximum(around, covered)
   return image + hidden * (others - image)
+
+
+def random_backgrounds(
+  key: jax.Array,
+  images: tuple[jax.Array, jax.Array],
+  points: tuple[jax.Array, jax.Array],
+  share: float,
+) -> tuple[jax.Array, jax.Array]:
+  """Puts both faces of a pair before one background that stands still.
+
+  Half of the backgrounds are other pictures, half run from one strong colour
+  to another: nothing in a face may depend on them, and they may not move.
+
+  Args:
+    key: random key.
+    images: source and driving [B, H, H, 3] in [0, 1].
+    points: their keypoints [B, K, 2 or 3] all over the face.
+    share: of pairs with another background.
+
+  Returns:
+    Both pictures.
+  """
+  keys = jax.random.split(key, 7)
+  b, size = images[0].shape[:2]
+  # Upside down, or there would be a second face.
+  other = jnp.roll(images[0], 1 + b // 2, 0)[:, ::-1]
+  ends = jax.random.uniform(keys[0], (2, b, 1, 1, 3))
+  ends = jnp.clip(1.6 * ends - 0.3, 0.0, 1.0)
+  ends = ends.at[1].set(
+    jnp.where(jax.random.bernoulli(keys[1], 0.5, (b, 1, 1, 1)), *ends)
+  )
+  slope = jax.random.normal(keys[2], (b, 1, 1, 2))
+  along = jax.nn.sigmoid(2.0 * (center_grid(size, size) * slope).sum(-1))[
+    ..., None
+  ]
+  plain = ends[0] + along * (ends[1] - ends[0])
+  pictured = jax.random.bernoulli(keys[3], 0.5, (b, 1, 1, 1))
+  background = jnp.where(pictured, other, plain)
+  chosen = jax.random.bernoulli(keys[4], share, (b, 1, 1, 1))
+  reach = jax.random.uniform(keys[5], (b, 2), minval=0.5, maxval=0.85)
+  edge = jax.random.uniform(keys[6], (b, 1, 1, 1), minval=0.03, maxval=0.2)
+  out = []
+  for image, x in zip(images, points, strict=True):
+    low, high = x[..., :2].min(1), x[..., :2].max(1)
+    radius, middle = reach * (high - low), (low + high) / 2
+    around = chosen * _outside(size, middle, radius, 2, edge)
+    out.append(image + around * (background - image))
+  return tuple(out)
+
+
+def _outside(
+  size: int,
+  middle: jax.Array,
+  radius: jax.Array,
+  power: int,
+  edge: float | jax.Array = 0.15,
+) -> jax.Array:
+  """[B, H, H, 1]: 0 inside an ellipse (or box), 1 from its soft edge on."""
+  grid = center_grid(size, size)
+  at = (grid - middle[:, None, None]) / radius[:, None, None]
+  distance = (at**power).sum(-1, keepdims=True) ** (1 / power)
+  return jnp.clip((distance - 1.0) / edge, 0.0, 1.0)

@@ -42,6 +42,24 @@ def bilinear_upsample(x: jax.Array, factor: int) -> jax.Array:
   return jnp.einsum('ai,bj,nijc->nabc', rows, columns, x)
 
 
+def binomial_blur(x: jax.Array) -> jax.Array:
+  """[1 2 1] / 4 along H and W, edges replicated: [..., H, W, C].
+
+  Takes away what alternates from cell to cell: the grid that a pixel shuffle
+  leaves.
+  """
+  for axis in (-3, -2):
+    first = jax.lax.slice_in_dim(x, 0, 1, axis=axis)
+    last = jax.lax.slice_in_dim(x, x.shape[axis] - 1, None, axis=axis)
+    padded = jnp.concatenate([first, x, last], axis)
+    pairs = [
+      jax.lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis)
+      for i in (0, 2)
+    ]
+    x = 0.5 * x + 0.25 * (pairs[0] + pairs[1])
+  return x
+
+
 def gaussian_kernel(factor: int) -> jax.Array:
   """[k] weights that blur before a reduction: sigma (factor - 1) / 2."""
   sigma = (factor - 1) / 2

@@ -68,7 +68,7 @@ def perceptual_weights(name: str):
 @pytest.fixture
 def motion_config(monkeypatch):
   monkeypatch.setattr(perceptual, 'load_weights', perceptual_weights)
-  config = load_config('configs/nano_motion.py')
+  config = cases.as_twin(load_config('configs/nano_motion.py'))
   model = tiny.small_model()
   model['motion']['num_kp'] = 21
   config.data.records, config.data.batch_size = '', 2

@@ -129,4 +129,27 @@ def test_small_form_starts_as_the_portrait_itself():
   warped, _ = warp.init_with_output(key, features, kp, kp)
   frame, _ = paint.init_with_output(key, warped, image, kp, kp)
   np.testing.assert_allclose(frame['warped'], image, atol=0.05)
+  np.testing.assert_allclose(
+    frame['image'], frame['warped'] + frame['residual'], atol=1e-6
+  )
+  assert frame['flow'].shape == (1, 16, 16, 2)
   assert jnp.abs(frame['image'] - image).mean() < 0.1
+
+
+def test_motion_is_read_off_quiet_surroundings():
+  """The second volume hardly knows the wall; the first one does."""
+  cfg = appearance.AppearanceConfig(**SMALL['appearance'], quiet=0.0)
+  face = jax.random.uniform(jax.random.key(4), (1, 56, 48, 3))
+  walls = [jnp.array([1.0, 0.0, 0.0]), jnp.array([0.0, 0.2, 0.9])]
+  images = jnp.concatenate(
+    [
+      (jnp.zeros((1, 64, 64, 3)) + wall).at[:, 4:60, 8:56].set(face)
+      for wall in walls
+    ]
+  )
+  module = appearance.AppearanceExtractor(cfg)
+  variables = module.init(jax.random.key(0), images)
+  out = module.apply(variables, images)
+  change = {k: jnp.abs(v[0] - v[1]).max() for k, v in out.items()}
+  assert change['quiet'] < 0.05 * change['volume']
+  assert out['quiet'].shape == out['volume'].shape

@@ -54,3 +54,23 @@ def test_surroundings_change_and_the_face_stays():
   assert changed[:, 0].mean() > 0.9  # the upper edge is far from the face
   assert changed[:, 28:36, 28:36].mean() < 0.4  # but for what covers it
   assert float(new.min()) >= 0 and float(new.max()) <= 1
+
+
+def test_one_background_stands_still_behind_both_faces():
+  rng = np.random.default_rng(1)
+  images = tuple(
+    jnp.asarray(rng.random((6, 64, 64, 3)), jnp.float32) for _ in range(2)
+  )
+  x = jnp.asarray(rng.uniform(-0.3, 0.3, (6, 21, 3)), jnp.float32)
+  points = (x, x + jnp.array([0.1, 0.0, 0.0]))
+  key = jax.random.key(0)
+  same = augment.random_backgrounds(key, images, points, 0.0)
+  np.testing.assert_array_equal(same, images)
+  new = augment.random_backgrounds(key, images, points, 1.0)
+  np.testing.assert_allclose(new[0][:, 0], new[1][:, 0], atol=1e-6)
+  for old, changed in zip(images, new, strict=True):
+    middle = slice(28, 36)
+    np.testing.assert_array_equal(
+      old[:, middle, middle], changed[:, middle, middle]
+    )
+    assert float(changed.min()) >= 0 and float(changed.max()) <= 1

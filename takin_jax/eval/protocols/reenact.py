@@ -27,7 +27,8 @@ Reenact = Callable[[str, Arrays], np.ndarray]
 def reenactor(candidate: Candidate) -> Reenact:
   """Makes `f(key of ROWS, arrays of pairs) -> [N, H, W, 3] uint8`."""
   model = candidate.config.model
-  params = {group: candidate.params[group] for group in GROUPS}
+  groups = (*GROUPS, *renderer.OPTIONAL)
+  params = {k: v for k, v in candidate.params.items() if k in groups}
   params = jax.device_put(params, candidate.engine.device)
 
   @jax.jit

@@ -92,7 +92,7 @@ def _renderer(name: str) -> tuple[Any, Any, Any, Any]:
   else:
     config, params = weights.load(name)
     model = config.model
-  groups = (*renderer.MODULES, renderer.STATS)
+  groups = (*renderer.MODULES, *renderer.OPTIONAL, renderer.STATS)
   params = {k: v for k, v in params.items() if k in groups}
 
   @jax.jit

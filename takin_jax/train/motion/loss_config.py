@@ -34,6 +34,11 @@ class MotionLossConfig:
     lpips: LPIPS on a crop around the face.
     lpips_px: side of that crop.
     mouth, eyes: extra weight of these regions in the L1.
+    paint: size of the residual outside mouth and eyes (blend decoder only).
+    still: flow where the two pictures are the same (blend decoder only).
+    lips_l1: L1 of the mouth, mostly of what lies between the lips.
+    lips_lpips: LPIPS of the mouth and the skin around it.
+    lips_close_up: LPIPS of the mouth alone at twice its size.
     gan: hinge loss; the patch discriminator learns only if this or the next
       is not 0.
     feature_matching: distance of the discriminator's features.
@@ -62,8 +67,8 @@ class MotionLossConfig:
     teacher_share: share of pairs rendered from the landmarker's keypoints.
     similarity: scale, roll and shift pictures seen by the motion extractor
       (only while nothing is rendered).
-    surroundings: with it, share of pictures whose face is put before another
-      picture.
+    surroundings: share of pairs whose faces are put before another background;
+      if nothing is rendered, share of pictures, with `similarity`.
     colors: strength of the colour changes.
   """
 
@@ -76,6 +81,11 @@ class MotionLossConfig:
   lpips_px: int = 128
   mouth: float = 5.0
   eyes: float = 3.0
+  paint: float = 0.0
+  still: float = 0.0
+  lips_l1: float = 0.0
+  lips_lpips: float = 0.0
+  lips_close_up: float = 0.0
   gan: float = 0.0
   feature_matching: float = 0.0
   gan_px: int = 64
@@ -118,7 +128,12 @@ class MotionLossConfig:
   def renders(self) -> bool:
     """Whether pictures are made at all."""
     terms = (self.l1, self.warped, self.perceptual, self.pyramid, self.lpips)
-    return any(terms) or self.judges
+    return any(terms) or self.paints_lips or self.judges
+
+  @property
+  def paints_lips(self) -> bool:
+    """Whether the mouth is looked at on its own."""
+    return bool(self.lips_l1 or self.lips_lpips or self.lips_close_up)
 
   @property
   def judges(self) -> bool:

@@ -23,6 +23,8 @@ from takin_jax.train.motion.loss_config import (
   weighted,
 )
 
+STILL_LEVELS = 8.0  # of 255: the noise of a video
+
 
 def _reenactment_error(
   cfg: MotionLossConfig,
@@ -50,7 +52,7 @@ def picture_terms(
   params: Params,
   batch: dict[str, Any],
   frame: dict[str, jax.Array],
-  target: jax.Array,
+  images: tuple[jax.Array, jax.Array],
   nets: dict[str, Any],
   key: jax.Array,
 ) -> Terms:
@@ -62,11 +64,11 @@ def picture_terms(
     params: has the group `motion`.
     batch: has `driving_x`.
     frame: the renderer's output, `image` [B, H, W, 3] and by-products.
-    target: [B, H, W, 3] in [0, 1].
+    images: source and driving picture, [B, H, W, 3] in [0, 1].
     nets: weights of the perceptual networks that have terms.
     key: random key.
   """
-  image, x = frame['image'], batch['driving_x']
+  image, x, (source, target) = frame['image'], batch['driving_x'], images
   weight = _region_weight(cfg, x, image.shape[1])
 
   def l1() -> jax.Array:
@@ -85,11 +87,18 @@ def picture_terms(
     pair = crop(pair, centre, size)
     return pair[..., :3], pair[..., 3:]
 
+  def still() -> jax.Array:
+    flow = frame['flow']
+    same = _same(source, target, image.shape[1] // flow.shape[1])
+    return (same * jnp.abs(flow)).mean()
+
   centre_small, centre_large = crop_centres(key, x)
   return weighted(
     cfg,
     l1=l1,
     warped=warped,
+    paint=lambda: _paint_elsewhere(frame['residual'], x),
+    still=still,
     reenactment=lambda: _reenactment_error(
       cfg,
       extractor(model),
@@ -109,17 +118,42 @@ def picture_terms(
   )
 
 
+def _same(source: jax.Array, target: jax.Array, factor: int) -> jax.Array:
+  """[B, H / f, W / f, 1]: 1 in cells where, and around which, nothing moves."""
+  change = jnp.abs(source - target).max(-1, keepdims=True)
+  size = 3 * factor
+  most = jax.lax.reduce_window(
+    change,
+    -jnp.inf,
+    jax.lax.max,
+    (1, size, size, 1),
+    (1, factor, factor, 1),
+    [(0, 0), (factor, factor), (factor, factor), (0, 0)],
+  )
+  return jax.lax.stop_gradient((most < STILL_LEVELS / 255.0) * 1.0)
+
+
+def _paint_elsewhere(residual: jax.Array, x: jax.Array) -> jax.Array:
+  """Mean size of the paint outside ellipses around mouth and eyes."""
+  regions = [_bump(residual.shape[1], x, MOUTH, 0.2)]
+  regions += [_bump(residual.shape[1], x, pair, 0.1) for pair in LIDS]
+  free = jnp.minimum(1.0, 1.5 * sum(regions))
+  return ((1.0 - free) * jnp.abs(residual)).mean()
+
+
+def _bump(
+  size: int, x: jax.Array, indices: tuple[int, ...], radius: float
+) -> jax.Array:
+  """[B, H, W, 1]: Gaussian around the middle of some keypoints."""
+  centre = x[:, jnp.asarray(indices), :2].mean(1)[:, None, None]
+  squared = jnp.square(center_grid(size, size) - centre).sum(-1, keepdims=True)
+  return jnp.exp(-0.5 / radius**2 * squared)
+
+
 def _region_weight(cfg: MotionLossConfig, x: jax.Array, size: int) -> jax.Array:
   """[B, H, W, 1]: 1, more in Gaussians around mouth and eyes."""
-  grid = center_grid(size, size)
-
-  def bump(indices: tuple[int, ...], radius: float) -> jax.Array:
-    centre = x[:, jnp.asarray(indices), :2].mean(1)[:, None, None]
-    squared = jnp.square(grid - centre).sum(-1, keepdims=True)
-    return jnp.exp(-0.5 / radius**2 * squared)
-
-  eyes = sum(bump(pair, 0.12) for pair in LIDS)
-  return 1.0 + cfg.mouth * bump(MOUTH, 0.18) + cfg.eyes * eyes
+  eyes = sum(_bump(size, x, pair, 0.12) for pair in LIDS)
+  return 1.0 + cfg.mouth * _bump(size, x, MOUTH, 0.18) + cfg.eyes * eyes
 
 
 def crop_centres(key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:

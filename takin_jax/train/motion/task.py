@@ -31,6 +31,7 @@ from takin_jax.train.motion.adversarial_terms import (
 from takin_jax.train.motion.evaluate import Reenactment
 from takin_jax.train.motion.keypoint_terms import keypoint_terms
 from takin_jax.train.motion.loss_config import MotionLossConfig
+from takin_jax.train.motion.mouth_terms import mouth_terms
 from takin_jax.train.motion.picture_terms import picture_terms
 from takin_jax.train.state import Params
 from takin_jax.train.task import (
@@ -91,7 +92,10 @@ class MotionTask(Task):
   def _perceptual(self) -> dict[str, Any]:
     """Weights of the perceptual networks that this config uses."""
     cfg = self._cfg
-    used = {'vgg16': cfg.perceptual or cfg.pyramid, 'alexnet': cfg.lpips}
+    used = {
+      'vgg16': cfg.perceptual or cfg.pyramid,
+      'alexnet': cfg.lpips or cfg.lips_lpips or cfg.lips_close_up,
+    }
     return {k: perceptual.load_weights(k) for k, x in used.items() if x}
 
   def loss(
@@ -104,7 +108,7 @@ class MotionTask(Task):
     train: bool = True,
   ) -> LossOutput:
     cfg = self._cfg
-    pictures = self._pictures(batch, rng.fold_in_str(key, 'colors'))
+    pictures = self._pictures(batch, key)
     points = batch['source_x'], batch['driving_x']
     terms, stats = {}, {}
     if cfg.extracts:
@@ -133,8 +137,18 @@ class MotionTask(Task):
     if not self._cfg.renders:
       factor = pair[0].shape[1] // self._model.motion.input_size
       pair = [avg_pool(image, factor) for image in pair]
-    colors = augment.random_colors(key, len(pair[0]), self._cfg.colors)
-    return tuple(augment.apply_colors(image, *colors) for image in pair)
+    colors = augment.random_colors(
+      rng.fold_in_str(key, 'colors'), len(pair[0]), self._cfg.colors
+    )
+    pair = tuple(augment.apply_colors(image, *colors) for image in pair)
+    if self._cfg.renders and self._cfg.surroundings:
+      pair = augment.random_backgrounds(
+        rng.fold_in_str(key, 'backgrounds'),
+        pair,
+        (batch['source_x'], batch['driving_x']),
+        self._cfg.surroundings,
+      )
+    return pair
 
   def _others(self, batch: Batch, key: jax.Array) -> jax.Array | None:
     """[B, G, H, W, 3] more pictures, each in other colours; None without."""
@@ -170,8 +184,11 @@ class MotionTask(Task):
     )
     key_crops = rng.fold_in_str(key, 'crops')
     terms = picture_terms(
-      cfg, model, params, batch, frame, driving, constants, key_crops
+      cfg, model, params, batch, frame, pictures, constants, key_crops
     )
+    if cfg.paints_lips:
+      key_lips = rng.fold_in_str(key, 'lips')
+      terms |= mouth_terms(cfg, batch, frame, driving, constants, key_lips)
     stats |= frame.get(renderer.STATS, {})
     if cfg.judges:
       pair, x = (frame['image'], driving), batch['driving_x']

@@ -96,6 +96,33 @@ def test_keypoint_terms_move_the_extractor_and_nothing_else(params):
   assert _moved(grads) == {'motion'}
 
 
+@pytest.mark.parametrize(
+  'weights', [dict(lips_l1=1.0), dict(paint=1.0, still=1.0, l1=1.0)]
+)
+def test_terms_of_the_small_renderer_move_it(params, weights):
+  config = _config(surroundings=0.5, **weights)
+  if 'lips_l1' in weights:
+    config.model.mouth = dict(
+      height=16, width=40, widths=(8, 8, 8, 8), hidden=8, texture_channels=2
+    )
+    shapes = jax.eval_shape(MotionTask(config).init, jax.random.key(0))
+    rng = np.random.default_rng(0)
+    mouth = jax.tree.map(lambda x: 0.1 * rng.normal(size=x.shape), shapes)
+    params = {**params, 'mouth': mouth['mouth']}
+  task = MotionTask(config)
+
+  def loss(*args):
+    out = task.loss(*args)
+    return out.loss, out.metrics
+
+  run = jax.jit(jax.grad(loss, has_aux=True))
+  grads, terms = run(params, _batch(), jax.random.key(1), {})
+  assert terms.keys() == set(weights)
+  assert all(np.isfinite(v) for v in terms.values())
+  moved = {'mouth', 'generator'} if 'mouth' in params else {'generator'}
+  assert moved <= _moved(grads) and 'motion' not in _moved(grads)
+
+
 def _moved(grads):
   """The groups with a gradient."""
   return {
