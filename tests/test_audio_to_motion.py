@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from takin_jax import audio_to_motion, face
-from tests.infer import tiny
+from tests import tiny
 
 BATCH, FRAMES, PAST = 2, 6, 2
 

@@ -14,7 +14,7 @@ from takin_jax.train import optim
 from takin_jax.train import state as state_lib
 from takin_jax.train.steps import make_train_step
 from takin_jax.train.task import LossOutput, task_for
-from tests.benchmarks import tiny
+from tests import tiny
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('transformers')
@@ -69,7 +69,7 @@ def perceptual_weights(name: str):
 def motion_config(monkeypatch):
   monkeypatch.setattr(perceptual, 'load_weights', perceptual_weights)
   config = cases.as_twin(load_config('configs/nano_motion.py'))
-  model = tiny.small_model()
+  model = tiny.small_renderer()
   model['motion']['num_kp'] = 21
   config.data.records, config.data.batch_size = '', 2
   with config.unlocked():
@@ -85,7 +85,7 @@ def audio_config():
   config.train.init_from = ()
   config.diffusion.window, config.diffusion.prefix = 10, 3
   small = dict(dim=16, heads=2, ffn_dim=24, kernel=5, dropout=0.1, layers=1)
-  config.model.speech.update(tiny.SPEECH | tiny.SPECTRUM)
+  config.model.speech.update(tiny.TWO_LAYER_SPEECH | tiny.SPECTRUM)
   for name in ('speech', 'motion'):
     config.model.denoiser[name].update(small)
   return config

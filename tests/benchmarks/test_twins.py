@@ -14,7 +14,7 @@ from takin_jax.diffusion.motion import first_noise, sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.models.denoiser import DenoiserConfig, MotionDenoiser
 from takin_jax.models.hubert import Hubert, HubertConfig
-from tests.benchmarks import tiny
+from tests import tiny
 from tests.convert.conftest import CASES, shapes
 
 torch = pytest.importorskip('torch')
@@ -80,7 +80,7 @@ def check_motion(heads, source, kp_source):
 
 
 def test_published_form():
-  model, image = tiny.model(), picture(tiny.SIZE)
+  model, image = tiny.published_renderer(), picture(tiny.SIZE)
   twins, params = twins_lib.random_pair(model)
   f, m, w, g = (prepare(twin) for twin in twins.values())
   model, params = renderer.fold(model, params)
@@ -96,7 +96,7 @@ def test_published_form():
 
 
 def test_small_form():
-  model, image = tiny.small_model(), picture(tiny.SIZE)
+  model, image = tiny.small_renderer(), picture(tiny.SIZE)
   params = renderer.init(model, jax.random.key(0))
   rng = np.random.default_rng(0)
   params = jax.tree.map(
@@ -125,7 +125,7 @@ def test_published_names(group):
 
 
 def test_prepare_changes_no_output():
-  twin = twins_lib.random_pair(tiny.model())[0]['warping'].eval()
+  twin = twins_lib.random_pair(tiny.published_renderer())[0]['warping'].eval()
   rng = torch.Generator().manual_seed(0)
   args = [
     torch.randn(shape, generator=rng)
@@ -142,7 +142,7 @@ def test_prepare_changes_no_output():
 @functools.cache
 def speech(**extra):
   """Tiny HuBERT on both sides, and its states of half a second."""
-  cfg = build(HubertConfig, {**tiny.SPEECH, **extra})
+  cfg = build(HubertConfig, {**tiny.TWO_LAYER_SPEECH, **extra})
   twin = their_hubert.shake(their_hubert.build(cfg)).eval()
   params = weights.to_ours(hubert_lib.TABLE, twin, hubert_lib.shapes(cfg))[
     'params'
@@ -170,7 +170,7 @@ def test_hubert(extra):
 def test_denoiser(prediction):
   """Guidance on both conditions, a half empty prefix, smoothing."""
   encoder, *_, states = speech()
-  cfg = build(DenoiserConfig, tiny.DENOISER)
+  cfg = build(DenoiserConfig, tiny.TWO_LAYER_DENOISER)
   diffusion = DiffusionConfig(
     prediction=prediction,
     sample_steps=3,

@@ -6,8 +6,8 @@ import pytest
 
 from takin_jax.data.faces import CropBox
 from takin_jax.eval.protocols import candidate, clips, emotion
+from tests import tiny
 from tests.data.fake_records import write_clip
-from tests.infer import tiny
 
 
 @pytest.fixture(scope='module')

@@ -2,7 +2,7 @@ import json
 
 from takin_jax.eval import __main__ as command
 from takin_jax.eval import compare, paper
-from tests.infer import tiny
+from tests import tiny
 
 
 def report(folder, name, tables, **more):

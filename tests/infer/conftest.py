@@ -8,7 +8,8 @@ import pytest
 
 from takin_jax.infer import checkpoint
 from takin_jax.infer.engine import Engine
-from tests.infer import make, tiny
+from tests import tiny
+from tests.infer import make
 
 
 @functools.cache

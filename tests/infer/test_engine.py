@@ -14,7 +14,7 @@ from takin_jax.infer.device import pick_device
 from takin_jax.infer.engine import Engine
 from takin_jax.infer.session import Session
 from takin_jax.ops.geometry import transform_keypoints
-from tests.infer.tiny import WINDOW
+from tests.tiny import WINDOW
 
 SPEECH = np.random.default_rng(0).uniform(-0.5, 0.5, 9 * 640).astype('f')
 PORTRAIT = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)

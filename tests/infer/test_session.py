@@ -6,7 +6,7 @@ import pytest
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls
 from takin_jax.infer.session import Session
-from tests.infer.tiny import WINDOW
+from tests.tiny import WINDOW
 
 SPEECH = np.random.default_rng(0).uniform(-0.5, 0.5, 45 * 640).astype('f')
 PORTRAIT = np.full((64, 64, 3), 128, np.uint8)

@@ -10,6 +10,7 @@ from takin_jax import renderer
 from takin_jax.nn.blocks import ConvNormAct, ResBlock3d
 from takin_jax.nn.folding import fold
 from takin_jax.nn.spectral import SpectralConv
+from tests import tiny
 
 
 def shaken(tree, seed=0):
@@ -58,31 +59,11 @@ def test_training_finds_the_largest_singular_value():
   assert abs(np.linalg.svd(matrix)[1][0] - 1) < 1e-3
 
 
-def tiny() -> ConfigDict:
-  """The full-size form of the renderer, small."""
-  return ConfigDict(
-    dict(
-      image_size=32,
-      appearance=dict(
-        input_size=16,
-        channels=(4, 4),
-        volume_channels=2,
-        depth=2,
-        blocks_3d=1,
-      ),
-      motion=dict(
-        input_size=32, num_kp=3, depths=(1, 1, 1, 1), dims=(4, 4, 4, 4)
-      ),
-      warping=dict(
-        block_expansion=4, max_features=8, num_blocks=2, out_channels=8
-      ),
-      generator=dict(channels=8, middle_blocks=1, up_channels=(4,), upscale=2),
-    )
-  )
-
-
 def test_the_renderer_folds_all_statistics():
-  model, image = tiny(), jnp.linspace(0, 1, 3072).reshape(1, 32, 32, 3)
+  model, image = (
+    tiny.smallest_renderer(),
+    jnp.linspace(0, 1, 3072).reshape(1, 32, 32, 3),
+  )
   params = shaken(renderer.init(model, jax.random.key(0)))
   assert set(params[renderer.STATS]) == {'appearance', 'warping', 'generator'}
 
@@ -100,7 +81,10 @@ def test_the_renderer_folds_all_statistics():
 
 
 def test_training_changes_the_statistics():
-  model, image = tiny(), jnp.linspace(0, 1, 3072).reshape(1, 32, 32, 3)
+  model, image = (
+    tiny.smallest_renderer(),
+    jnp.linspace(0, 1, 3072).reshape(1, 32, 32, 3),
+  )
   params = renderer.init(model, jax.random.key(0))
 
   @jax.jit

@@ -8,13 +8,13 @@ import optax
 from takin_jax import renderer
 from takin_jax.train import optim, state, steps
 from takin_jax.train.motion.task import MotionTask
-from tests.nn.test_norms import tiny
+from tests import tiny
 
 
 def test_a_step_replaces_the_statistics():
   config = ConfigDict(
     dict(
-      model=tiny(),
+      model=tiny.smallest_renderer(),
       loss=dict(l1=1.0, perceptual=0.0, mouth=0.0, eyes=0.0, teacher_share=1.0),
     )
   )

@@ -15,11 +15,10 @@ from takin_jax.models.motion import MotionConfig, MotionExtractor
 from takin_jax.train.audio import evaluate as audio_eval
 from takin_jax.train.audio import extract
 from takin_jax.train.audio.task import AudioTask
+from tests import tiny
 from tests.data.fake_records import write_clip
 
 WINDOW = 10
-SPEECH = dict(conv_dims=(4,) * 7, dim=8, layers=1, heads=2, ffn_dim=8)
-SPEECH |= dict(pos_kernel=4, pos_groups=2)
 MOTION = dict(input_size=32, num_points=24, widths=(8, 8, 16, 16), hidden=16)
 
 
@@ -35,7 +34,7 @@ def folder(tmp_path):
   write_clip(clips, 'a', 'ann', frames=24, speech=True)
   write_clip(clips, 'b', 'ann', frames=20, seed=1)
   write_clip(clips, 'v', 'val', 'val', frames=20, seed=2, speech=True)
-  hubert = Hubert(build(HubertConfig, SPEECH))
+  hubert = Hubert(build(HubertConfig, tiny.SPEECH))
   look = MotionExtractor(build(MotionConfig, MOTION))
   inputs = {
     'speech': (hubert, jnp.zeros((1, 800))),
@@ -45,7 +44,7 @@ def folder(tmp_path):
     name: _random(jax.eval_shape(net.init, jax.random.key(0), x)['params'])
     for name, (net, x) in inputs.items()
   }
-  config = {'name': 'tiny', 'model': {'speech': SPEECH, 'motion': MOTION}}
+  config = {'name': 'tiny', 'model': {'speech': tiny.SPEECH, 'motion': MOTION}}
   weights.save(tmp_path / 'weights', config, params, np.float32)
   return tmp_path
 
@@ -66,7 +65,7 @@ def test_states_are_what_the_encoder_hears(folder):
   )
   assert clip.starts.tolist() == [0, 8, 16] and not len(quiet.starts)
   states = motion_cache.States(folder / 'cache', {'a': 3, 'b': 0})
-  hubert = Hubert(build(HubertConfig, SPEECH))
+  hubert = Hubert(build(HubertConfig, tiny.SPEECH))
   params = weights.load(folder / 'weights')[1]['speech']
   hear = jax.jit(lambda wave: hubert.apply({'params': params}, wave))
   for number, start in enumerate((0, 8, 16)):
@@ -106,7 +105,7 @@ def test_training_reads_states_and_latents(folder):
     {
       'seed': 0,
       'data': data,
-      'model': {'speech': SPEECH, 'denoiser': {}},
+      'model': {'speech': tiny.SPEECH, 'denoiser': {}},
       'diffusion': {'window': WINDOW, 'prefix': 2},
       'optim': {'freeze': ('speech',)},
     }
@@ -146,7 +145,7 @@ def test_a_cache_must_fit_the_run(folder):
         'records': str(folder / 'records'),
         'cache': str(folder / 'cache'),
       },
-      'model': {'speech': SPEECH, 'denoiser': {}},
+      'model': {'speech': tiny.SPEECH, 'denoiser': {}},
       'diffusion': {'window': WINDOW},
       'optim': {'freeze': ()},
     }
@@ -169,7 +168,7 @@ def test_evaluation_notices_another_encoder(folder):
     'records': str(folder / 'records'),
     'cache': str(folder / 'cache'),
   }
-  config = ConfigDict({'data': data, 'model': {'speech': SPEECH}})
+  config = ConfigDict({'data': data, 'model': {'speech': tiny.SPEECH}})
   params = weights.load(folder / 'weights')[1]
   audio_eval.check_states(config, params)
   params['speech'] = jax.tree.map(lambda x: -x, params['speech'])

@@ -10,10 +10,8 @@ from takin_jax.models.emotion_reader import GROUP
 from takin_jax.models.hubert import Hubert, HubertConfig
 from takin_jax.train.release import emotions
 from takin_jax.train.release.emotions import Heard
+from tests import tiny
 from tests.data.fake_records import write_clip
-
-SPEECH = dict(conv_dims=(4,) * 7, dim=8, layers=1, heads=2, ffn_dim=8)
-SPEECH |= dict(pos_kernel=4, pos_groups=2)
 
 
 def made_up(apart, people=10, own=1.0, seed=0):
@@ -62,12 +60,12 @@ def folder(tmp_path):
   write_clip(clips, 'a', 'ann', frames=50, speech=True)
   write_clip(clips, 'b', 'bob', frames=20, seed=1, emotion='sad', speech=True)
   write_clip(clips, 'c', 'cat', frames=20, seed=2, emotion='happy')
-  hubert = Hubert(build(HubertConfig, SPEECH))
+  hubert = Hubert(build(HubertConfig, tiny.SPEECH))
   shapes = jax.eval_shape(hubert.init, jax.random.key(0), jnp.zeros((1, 800)))
   speech = jax.tree.map(lambda x: np.full(x.shape, 0.1), shapes['params'])
   params = {'speech': speech, 'other': {'x': np.arange(3.0)}}
   params[GROUP] = {'stale': {'kernel': np.ones(2), 'bias': np.array(0.0)}}
-  config = {'name': 'tiny', 'model': {'speech': SPEECH}}
+  config = {'name': 'tiny', 'model': {'speech': tiny.SPEECH}}
   weights.save(tmp_path / 'weights', config, params, np.float32)
   return tmp_path
 

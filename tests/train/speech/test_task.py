@@ -6,6 +6,7 @@ import pytest
 
 from takin_jax.data.speech import recordings
 from takin_jax.train import loop
+from tests import tiny
 
 FEATURES = 6
 
@@ -38,18 +39,7 @@ def config(tmp_path):
         'batch_size': 2,
         'frames': 20,
       },
-      'model': {
-        'speech': {
-          'conv_dims': (8,) * 7,
-          'dim': 16,
-          'layers': 1,
-          'heads': 2,
-          'ffn_dim': 16,
-          'pos_kernel': 4,
-          'pos_groups': 2,
-          'dropout': 0.0,
-        }
-      },
+      'model': {'speech': tiny.SPEECH | {'dropout': 0.0}},
       'loss': {'features': FEATURES},
       'optim': {'lr': 1e-3},
       'train': {'steps': 2, 'log_every': 1},
