@@ -115,6 +115,29 @@ def test_torch_lives_in_convert_only():
       assert 'torch' not in tops, path
 
 
+def called(path: Path) -> Iterator[str]:
+  """Names of all functions that a file calls, without what is before a dot."""
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.Call):
+      yield getattr(node.func, 'id', getattr(node.func, 'attr', ''))
+
+
+def test_stage_2_is_composed_once():
+  """Others call `audio_to_motion`; its networks are built nowhere else."""
+  own = PACKAGE / 'audio_to_motion.py'
+  for path in MODULES:
+    built = {'Hubert', 'MotionDenoiser'} & set(called(path))
+    assert bool(built) == (path == own), f'{path} builds {built}'
+
+
+def test_float_becomes_uint8_once():
+  """All frames are rounded alike; reading files is another matter."""
+  rounding = 'astype(jnp.uint8)'
+  for path in MODULES:
+    wanted = path == PACKAGE / 'renderer.py'
+    assert (rounding in path.read_text()) == wanted, path
+
+
 def test_files_are_short():
   for path in MODULES:
     lines = path.read_text().count('\n')
