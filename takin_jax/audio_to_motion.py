@@ -17,7 +17,8 @@ from takin_jax.config import build
 from takin_jax.diffusion import normalization
 from takin_jax.diffusion.motion import sample_motion
 from takin_jax.diffusion.schedule import DiffusionConfig
-from takin_jax.face import HEAD, HEAD_DIM, LIPS, SAMPLES_PER_FRAME
+from takin_jax.face import HEAD_DIM, SAMPLES_PER_FRAME
+from takin_jax.models.articulation import Articulation, ArticulationConfig
 from takin_jax.models.denoiser import (
   Conditions,
   DenoiserConfig,
@@ -29,6 +30,7 @@ Params = dict[str, Any]
 
 # The last speech state of a window reaches so far behind its end.
 OVERLAP_SAMPLES = 80
+ARTICULATION = 'articulation'  # a block of the model and its group
 
 
 @struct.dataclass
@@ -73,7 +75,14 @@ def init(config: Any, key: jax.Array) -> Params:
     prefix=jnp.zeros((1, prefix, motion_dim)),
     prefix_mask=jnp.zeros((1, prefix), bool),
   )
-  return {**params, 'denoiser': variables['params']}
+  params |= {'denoiser': variables['params']}
+  if ARTICULATION in config.model:
+    cfg = build(ArticulationConfig, config.model[ARTICULATION])
+    last = encode_window(config.model, params, wave)[-1]
+    key = rng.fold_in_str(key, 'articulation')
+    variables = Articulation(cfg).init(key, last)
+    params[ARTICULATION] = variables['params']
+  return params
 
 
 def encode_speech(
@@ -157,6 +166,26 @@ def denoise(
   )
 
 
+def articulate(model: Any, params: Params, states: jax.Array) -> jax.Array:
+  """What the speech tells linearly; the denoiser makes what that leaves.
+
+  Args:
+    model: config block, perhaps with `articulation`.
+    params: then has that group, and `stats`.
+    states: [L + 1, B, 2 T, E] of `encode_speech`.
+
+  Returns:
+    [B, T, M] to be added in the denoiser's units; zeros without such a map.
+  """
+  if ARTICULATION not in model:
+    motion_dim = build(DenoiserConfig, model['denoiser']).motion_dim
+    return jnp.zeros((states.shape[1], states.shape[2] // 2, motion_dim))
+  change = Articulation(build(ArticulationConfig, model[ARTICULATION])).apply(
+    {'params': params[ARTICULATION]}, states[-1]
+  )
+  return normalization.normalize_change(params['stats'], change)
+
+
 def generate(
   config: Any,
   params: Params,
@@ -181,13 +210,9 @@ def generate(
     [B, T, M] in the denoiser's units: the next prefix, and for `to_motion`.
   """
   batch = context.source_kp.shape[0]
-  stats = params['stats']
-  emotion = normalization.normalize(stats, context.emotion)
-  # Only whole vectors are taken apart into directions.
-  head = jnp.broadcast_to(stats['mean'][HEAD], (batch, HEAD_DIM))
-  rest = jnp.concatenate([context.emotion, head], -1)
-  lip_rest = normalization.normalize(stats, rest)[:, LIPS]
-  return sample_motion(
+  cfg = build(DiffusionConfig, config.diffusion)
+  emotion = normalization.normalize(params['stats'], context.emotion)
+  x = sample_motion(
     _denoiser(config.model),
     params['denoiser'],
     states,
@@ -198,12 +223,13 @@ def generate(
       'prefix_mask': context.prefix_mask,
     },
     ~context.has_emotion,
-    build(DiffusionConfig, config.diffusion),
+    cfg,
     key,
     past,
     first_frame,
-    jnp.where(context.has_emotion[:, None], lip_rest, 0.0),
   )
+  spoken = articulate(config.model, params, states)[:, past:]
+  return x + cfg.articulation_gain * spoken
 
 
 def to_motion(params: Params, x: jax.Array) -> jax.Array:

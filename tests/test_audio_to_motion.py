@@ -86,3 +86,31 @@ def test_the_compute_type_reaches_both_networks(dtype):
   mixed = audio_to_motion.mix_states(model, params, states)
   assert mixed.dtype == dtype
   assert (np.abs(heard - states).max() > 1e-4) == (dtype == 'bfloat16')
+
+
+def test_what_speech_tells_linearly_is_added():
+  config, params, _, states = made()
+  model = {**config.model.to_dict(), 'articulation': {'frames': 3}}
+  width = states.shape[-1]
+  kernel = np.zeros((6, width, face.EXP_DIM), 'f')
+  kernel[2:4, 0, 4] = 0.5  # of the frame's own states
+  params = {
+    **params,
+    'articulation': {
+      'conv': {'kernel': kernel, 'bias': np.zeros(face.EXP_DIM, 'f')}
+    },
+  }
+  read = audio_to_motion.articulate(model, params, states)
+  own = states[-1, :, :, 0].reshape(BATCH, PAST + FRAMES, 2).mean(-1)
+  wanted = own / params['stats']['std'][4]
+  np.testing.assert_allclose(read[..., 4], wanted, rtol=1e-4, atol=1e-6)
+  np.testing.assert_allclose(np.delete(read, 4, -1), 0.0, atol=1e-6)
+  config = config.copy_and_resolve_references()
+  config.model.articulation = {'frames': 3}
+  config.diffusion.articulation_gain = 2.0
+  fresh = jax.eval_shape(
+    functools.partial(audio_to_motion.init, config), jax.random.key(0)
+  )
+  assert fresh['articulation']['conv']['kernel'].shape == kernel.shape
+  without = audio_to_motion.articulate(made()[0].model, params, states)
+  assert without.shape == read.shape and not without.any()

@@ -174,8 +174,6 @@ def sample_motion(
     output = _guide(outputs.chunk(n), cfg)
     a, a_to = float(alphas[t]), float(alphas[to]) if to >= 0 else 1.0
     x = _ddim_step(x, output, a, a_to, cfg)
-  lips = cfg.lip_gain * x[..., face.LIPS]
-  x = torch.cat([lips, x[..., face.LIPS.stop :]], -1)
   return _smoothed(x, conditions, cfg)
 
 

@@ -30,7 +30,6 @@ def sample_motion(
   key: jax.Array,
   heard: int = 0,
   first_frame: int | jax.Array = 0,
-  lip_rest: jax.Array | None = None,
 ) -> jax.Array:
   """Samples a batch of windows.
 
@@ -44,8 +43,6 @@ def sample_motion(
     key: of the noise, the same for all of a stream.
     heard: frames before the window that are only listened to.
     first_frame: [] number of the window's first frame in its stream.
-    lip_rest: [B, L] normalised lips around which `cfg.lip_gain` works; None:
-      their mean.
 
   Returns:
     [B, T, M] normalised motion.
@@ -63,9 +60,7 @@ def sample_motion(
   shape = (*speech.shape[:2], denoiser.cfg.motion_dim)
   noise = first_noise(cfg, key, first_frame, shape)
   x = ddim(predict, noise, cfg, jax.random.fold_in(key, first_frame))
-  rest = 0.0 if lip_rest is None else lip_rest[:, None]
-  lips = rest + cfg.lip_gain * (x[..., face.LIPS] - rest)
-  return _smoothed(x.at[..., face.LIPS].set(lips), conditions, cfg)
+  return _smoothed(x, conditions, cfg)
 
 
 def _smoothed(

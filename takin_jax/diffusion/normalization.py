@@ -29,6 +29,21 @@ def normalize(stats: Stats, motion: jax.Array) -> jax.Array:
   return scaled @ (mix / jnp.square(mix).sum(1, keepdims=True)).T
 
 
+def normalize_change(stats: Stats, change: jax.Array) -> jax.Array:
+  """What a change of the expression is in normalised motion.
+
+  Args:
+    stats: as above.
+    change: [..., C] the first numbers of a motion vector; the rest stays.
+
+  Returns:
+    [..., M].
+  """
+  rest = len(stats['mean']) - change.shape[-1]
+  change = jnp.pad(change, [(0, 0)] * (change.ndim - 1) + [(0, rest)])
+  return normalize(stats, change + stats['mean'])
+
+
 def unnormalize(stats: Stats, normalized: jax.Array) -> jax.Array:
   """Inverse of `normalize` for whole vectors."""
   scaled = normalized @ stats['mix'] if 'mix' in stats else normalized

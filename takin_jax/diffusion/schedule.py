@@ -37,8 +37,8 @@ class DiffusionConfig:
     guidance_emotion: strength of the emotion; 1: as trained.
     lip_noise: size of the first noise in the lips' numbers; below 1 the lips
       follow the speech more closely and vary less.
-    lip_gain: the lips' way from their mean is multiplied by this: without
-      first noise they move by what the speech explains, which is less.
+    articulation_gain: of what the linear map reads from the speech, if there
+      is one: it is what the speech explains, and faces move more than that.
     head_noise_frames: deviation of a Gaussian that correlates the first noise
       of scale, translation and pose in time, in frames; 0: not. Of noise that
       changes with every frame the head only shakes.
@@ -62,7 +62,7 @@ class DiffusionConfig:
   guidance_audio: float = 1.5
   guidance_emotion: float = 1.0
   lip_noise: float = 1.0
-  lip_gain: float = 1.0
+  articulation_gain: float = 1.0
   head_noise_frames: float = 0.0
   smooth_frames: float = 0.0
   smooth_head_frames: float = 0.0

@@ -10,6 +10,7 @@ from takin_jax import weights as weights_lib
 from takin_jax.config import build, load_config
 from takin_jax.diffusion.schedule import DiffusionConfig
 from takin_jax.errors import InputError
+from takin_jax.models.articulation import ArticulationConfig
 from takin_jax.models.denoiser import DenoiserConfig
 from takin_jax.models.hubert import HubertConfig
 
@@ -21,6 +22,7 @@ _BLOCKS = {
     for name, (_, config) in (renderer.MODULES | renderer.OPTIONAL).items()
   },
   'speech': HubertConfig,
+  'articulation': ArticulationConfig,
   'denoiser': DenoiserConfig,
 }
 

@@ -124,8 +124,8 @@ class GenerateMotion(Program):
   chunks: ChunkConfig
   sessions: int | None = None
 
-  groups = ('speech', 'denoiser', 'stats', 'emotions')
-  optional = ('emotions',)
+  groups = ('speech', 'denoiser', 'stats', 'emotions', 'articulation')
+  optional = ('emotions', 'articulation')
   blocks = ('model', 'diffusion', 'infer')
 
   def __call__(

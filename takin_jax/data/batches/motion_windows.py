@@ -142,12 +142,12 @@ def _motion_at(
 def sound(
   clip: MotionClip, start: float, samples: int, speed: float
 ) -> np.ndarray:
-  """float32 [samples] sound from frame `start` on; zeros without speech."""
+  """float32 [samples] sound from frame `start` on; zeros where none is."""
   if not clip.speech:
     return np.zeros(samples, np.float32)
   at = start * SAMPLES_PER_FRAME + speed * np.arange(samples)
   audio = clip.audio.astype(np.float32) / 32768
-  wave = np.interp(at, np.arange(len(audio)), audio, right=0.0)
+  wave = np.interp(at, np.arange(len(audio)), audio, left=0.0, right=0.0)
   return wave.astype(np.float32)
 
 

@@ -2,9 +2,10 @@
 
 The speech encoder (group `speech`, usually frozen and taken from its own run)
 hears the window, or has heard it before (`data.cache`); the denoiser learns the
-noise in the motion that goes with it. Statistics of the motion and named
-emotions are facts of the records, kept with the parameters (groups `stats` and
-`emotions`).
+noise in the motion that goes with it, or in what a linear map of the speech
+(`model.articulation`, fitted before) leaves of it. Statistics of the motion
+and named emotions are facts of the records, kept with the parameters (groups
+`stats` and `emotions`).
 Source: Takin-ADA (arXiv 2410.14283), eq. 3 and section 3.2.
 """
 
@@ -93,22 +94,24 @@ class AudioTask(Task):
     def dropout(name: str) -> jax.Array | None:
       return rng.fold_in_str(key, f'{name}_dropout') if train else None
 
+    states = self._heard(params, batch, dropout('hearing'))
     speech = audio_to_motion.mix_states(
-      model,
-      params,
-      self._heard(params, batch, dropout('hearing')),
-      batch['frame_mask'],
-      dropout('speech'),
+      model, params, states, batch['frame_mask'], dropout('speech')
     )
-    speech = jnp.repeat(speech, self._cfg.repeats, 0)
+    spoken = audio_to_motion.articulate(model, params, states)
+    speech, spoken = (
+      jnp.repeat(x, self._cfg.repeats, 0) for x in (speech, spoken)
+    )
     rows = noisy_rows(
       self._cfg, self._diffusion, params['stats'], batch, key, train
     )
+    unheard = rows['drop_audio'][:, None, None]
+    rest = rows['motion'] - jnp.where(unheard, 0.0, spoken)
     names = ('emotion', 'source_kp', 'prefix', 'prefix_mask', 'frame_mask')
     output = audio_to_motion.denoise(
       model,
       params,
-      schedule.add_noise(rows['motion'], rows['noise'], rows['alpha']),
+      schedule.add_noise(rest, rows['noise'], rows['alpha']),
       rows['step'],
       Conditions(speech, *(rows[name] for name in names)),
       rows['drop_audio'],
@@ -117,7 +120,7 @@ class AudioTask(Task):
     )
     loss, metrics = denoise_loss(
       output,
-      rows['motion'],
+      rest,
       rows['noise'],
       rows['alpha'],
       Seen(rows['frame_mask'], rows.get('head_mask'), rows.get('follows')),
