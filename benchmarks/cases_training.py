@@ -57,7 +57,9 @@ def as_twin(config: ConfigDict) -> ConfigDict:
 def train_audio(setting: Setting) -> Case:
   """Stage 2, configs/nano_audio.py, on cached states of the speech."""
   groups = ('speech', 'denoiser', 'stats')
-  return audio_case(setting, _shipped('nano_audio.py', *groups))
+  config = _shipped('nano_audio.py', *groups)
+  del config.model.articulation  # the PyTorch twin lacks the linear map
+  return audio_case(setting, config)
 
 
 def _shipped(name: str, *groups: str) -> ConfigDict:

@@ -1,11 +1,13 @@
 """Stage 2 of the nano model: motion from speech.
 
+  python -m takin_jax.train.audio.articulation --records records \
+    --speech runs/speech --out runs/articulation
   python train.py --config=configs/nano_audio.py --workdir=runs/audio \
-    --config.data.records=records \
-    --config.train.init_from="('runs/speech:speech',)"
+    --config.data.records=records
 
 Records come from takin_jax.data.prepare, the speech encoder from
-configs/nano_speech.py. Hardware: two CPU cores or any GPU. Time and scores:
+configs/nano_speech.py; the first command fits the linear map that reads the
+lips. Hardware: two CPU cores or any GPU. Time and scores:
 takin_jax/weights/nano/MODEL_CARD.md.
 """
 
@@ -47,11 +49,13 @@ def get_diffusion() -> ConfigDict:
       prediction='v',
       spacing='trailing',
       sample_steps=4,
-      guidance_audio=4.0,  # 1: as trained
+      guidance_audio=1.0,  # as trained: one evaluation a step
       guidance_emotion=1.0,
       lip_noise=0.0,  # the lips follow the speech alone
+      articulation_gain=1.75,  # of the linear map; lips move as real ones then
+      head_noise_frames=4.0,  # a head turns, and does not shake
       smooth_frames=0.8,  # what few steps leave of the noise
-      smooth_head_frames=3.0,  # real heads shake less than this model's
+      smooth_head_frames=1.0,
       window=125,  # frames, 5 s
       prefix=10,  # frames before the window
     )
@@ -68,6 +72,7 @@ def get_config() -> ConfigDict:
       records='records',  # folder made by takin_jax.data.prepare
       batch_size=8,  # windows
       speech_share=0.8,  # the rest shows faces without speech
+      join_below=125,  # frames; shorter speech is joined by person
       cache='',  # folder of takin_jax.train.audio.extract: listens only once
       decorrelate=True,  # what moves together is one number to the denoiser
     )
@@ -76,6 +81,7 @@ def get_config() -> ConfigDict:
     dict(
       dtype='float32',  # what networks compute in; GPUs: 'bfloat16'
       speech=_nano_speech().get_model(),
+      articulation=dict(frames=5),  # that the linear map hears
       denoiser=get_denoiser(),
     )
   )
@@ -103,7 +109,7 @@ def get_config() -> ConfigDict:
       weight_decay=1e-2,
       clip_norm=1.0,
       ema_decay=0.995,
-      freeze=('speech',),
+      freeze=('speech', 'articulation'),
     )
   )
   config.train = ConfigDict(
@@ -111,7 +117,10 @@ def get_config() -> ConfigDict:
       steps=650,  # with more the lips on held-out people get worse
       log_every=100,
       samples_every=500,
-      init_from=('runs/speech:speech',),  # the distilled encoder
+      init_from=(
+        'runs/speech:speech',  # the distilled encoder
+        'runs/articulation:articulation',  # the linear map
+      ),
     )
   )
   config.eval = ConfigDict(

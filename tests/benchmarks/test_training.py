@@ -81,6 +81,7 @@ def motion_config(monkeypatch):
 @pytest.fixture
 def audio_config():
   config = load_config('configs/nano_audio.py')
+  del config.model.articulation  # the twin lacks it
   config.data.records, config.data.batch_size = '', 2
   config.train.init_from = ()
   config.diffusion.window, config.diffusion.prefix = 10, 3
