@@ -13,7 +13,13 @@ import time
 import tqdm
 
 from takin_jax.cli.errors import command
-from takin_jax.cli.options import OPTIONS, add_options
+from takin_jax.cli.options import (
+  OPTIONS,
+  add_options,
+  check_wishes,
+  with_crops_joined,
+)
+from takin_jax.cli.paths import check_paths
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,7 +48,8 @@ def main(
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add_options(parser)
-  args = parser.parse_args(argv)
+  argv = sys.argv[1:] if argv is None else argv
+  args = parser.parse_args(with_crops_joined(argv))
   if args.device == 'cpu':
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
   _show_notes()
@@ -51,6 +58,8 @@ def main(
 
 
 def _run(args: argparse.Namespace) -> int:
+  check_wishes(args)
+  check_paths(args)
   # Only now: --help and wrong arguments need not wait for JAX.
   from takin_jax.cli import benchmark, live
   from takin_jax.cli.job import Job

@@ -8,7 +8,6 @@ from typing import BinaryIO
 
 from takin_jax.cli.job import Job
 from takin_jax.data import media
-from takin_jax.errors import InputError
 from takin_jax.face import SAMPLE_RATE_HZ
 from takin_jax.infer.player import Arrivals, Player, Report, paced
 from takin_jax.infer.session import live_chunks
@@ -21,13 +20,6 @@ def speak(job: Job) -> Report:
     InputError: in one sentence what is wrong.
   """
   args, start_s = job.args, time.monotonic()
-  if args.driving is not None:
-    raise InputError('--stream and --realtime take speech: leave -d out.')
-  if args.stream and (args.audio is not None or args.realtime):
-    raise InputError(
-      '--stream reads the standard input: leave -a and --realtime out.'
-    )
-  media.live_format(args.output)  # before anything is loaded
   live_chunks(**job.live())
   pipe = job.load()
   session = pipe.session(job.portrait, **job.speaking(pipe), **job.live())

@@ -1,6 +1,10 @@
 """Options of the commands that make videos, and what the library calls them."""
 
 import argparse
+from collections.abc import Sequence
+import re
+
+from takin_jax.errors import InputError
 
 # Argument of `takin_jax` -> option.
 OPTIONS = {
@@ -15,6 +19,7 @@ OPTIONS = {
   'emotion_from': '--emotion-from',
   'guidance': '--guidance',
   'look_ahead_ms': '--look-ahead',
+  'output': '--output',
   'portrait': '--source',
   'speech': '--audio',
   'steps': '--steps',
@@ -35,6 +40,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
   add('--device', default='auto', help='auto, cpu, gpu, tpu or e.g. gpu:1')
   add('--benchmark', action='store_true', help='measure; no video is made')
   add('--verbose', action='store_true', help='times and versions')
+
+
+def check_wishes(args: argparse.Namespace) -> None:
+  """Raises InputError for options that do not go together."""
+  if (args.stream or args.realtime) and args.driving is not None:
+    raise InputError('--stream and --realtime take speech: leave -d out.')
+  if args.stream and (args.audio is not None or args.realtime):
+    raise InputError(
+      '--stream reads the standard input: leave -a and --realtime out.'
+    )
+
+
+def with_crops_joined(argv: Sequence[str]) -> list[str]:
+  """`--crop -10,0,300` as `--crop=-10,0,300`: argparse sees an option there."""
+  joined: list[str] = []
+  for text in argv:
+    after_crop = joined and joined[-1] in ('--crop', '--driving-crop')
+    if after_crop and re.fullmatch(r'-[\d.]+,.*', text):
+      joined[-1] += f'={text}'
+    else:
+      joined.append(text)
+  return joined
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:

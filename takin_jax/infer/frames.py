@@ -23,9 +23,10 @@ class Clip:
 
   Args:
     start: compiles what is needed and gives the frames, [H, W, 3] uint8 each.
-    sound: gives [S] float32 at a time, as long as a frame.
+    sound: gives [S] or [S, C] float32 at a time, as long as a frame.
     sample_rate_hz: of the sound; None: there is none.
     frame_count: number of frames, where it is known.
+    channels: of the sound.
   """
 
   def __init__(
@@ -34,25 +35,30 @@ class Clip:
     sound: Callable[[], Iterator[np.ndarray]],
     sample_rate_hz: int | None,
     frame_count: int | None = None,
+    channels: int = 1,
   ):
     self._start, self._sound = start, sound
     self.sample_rate_hz, self.frame_count = sample_rate_hz, frame_count
+    self.channels = channels
 
   def __iter__(self) -> Iterator[np.ndarray]:
     """[H, W, 3] uint8, 25 a second."""
     return self._start()
 
   def sound(self) -> Iterator[np.ndarray]:
-    """[S] float32 at `sample_rate_hz`, in pieces as long as a frame."""
+    """[S] float32 at `sample_rate_hz`, in pieces as long as a frame.
+
+    [S, C] where there are several channels.
+    """
     return self._sound()
 
   def save(
     self, path: str | os.PathLike[str], progress: Progress | None = None
   ) -> Path:
-    """Writes an MP4 file, which appears when it is whole.
+    """Writes a video file, which appears when it is whole.
 
     Args:
-      path: the file to make.
+      path: the file to make: .mp4, .mov, .mkv, .webm or .gif.
       progress: called when all is ready, and after every frame.
 
     Returns:
@@ -62,7 +68,8 @@ class Clip:
       MediaError: the file cannot be written.
     """
     progress = progress or (lambda made, of: None)
-    with media.VideoWriter(path, rate=self.sample_rate_hz) as writer:
+    sound = {'rate': self.sample_rate_hz, 'channels': self.channels}
+    with media.VideoWriter(path, **sound) as writer:
       frames = iter(self)
       progress(0, self.frame_count)
       write_all(writer, self._counted(frames, progress), self.sound())

@@ -129,7 +129,9 @@ class Pipeline:
       )
       return session.play(heard.heard())
 
-    return Clip(start, heard.sound, OUTPUT_RATE_HZ, heard.frame_count)
+    return Clip(
+      start, heard.sound, OUTPUT_RATE_HZ, heard.frame_count, heard.channels
+    )
 
   def drive(
     self,
@@ -169,7 +171,12 @@ class Pipeline:
       crops = driving.crops(self.engine.size_px)
       return fetch(reenactment.reenact(self.engine, source, crops, controls))
 
-    return Clip(start, driving.sound, driving.sample_rate_hz)
+    return Clip(
+      start,
+      driving.sound,
+      driving.sample_rate_hz,
+      channels=driving.channels,
+    )
 
   def session(
     self,

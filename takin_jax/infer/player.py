@@ -23,6 +23,7 @@ from takin_jax.types import Motion
 
 BLOCK = SAMPLE_RATE_HZ // 50
 MARGIN_S = 0.04  # playback starts so long after the first frame is there
+_WAITING = 500  # blocks of a pipe, 10 s
 DROP_S = 0.2  # a frame that is later than this is not made
 
 
@@ -44,7 +45,8 @@ class Arrivals:
   """
 
   def __init__(self, blocks: Iterable[np.ndarray]):
-    self._queue: queue.Queue = queue.Queue()
+    # A source that is faster than speech waits, instead of filling the memory.
+    self._queue: queue.Queue = queue.Queue(_WAITING)
     args = (blocks,)
     threading.Thread(target=self._read, args=args, daemon=True).start()
 

@@ -27,7 +27,8 @@ def write_sound(
   samples = np.ascontiguousarray(np.atleast_2d(samples), np.float32)
   with av.open(str(path), 'w') as container:
     stream = container.add_stream(codec, rate, layout=layout)
-    frame = av.AudioFrame.from_ndarray(samples, 'fltp', layout)
+    packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, 'flt', layout)
     frame.sample_rate = rate
     container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
@@ -51,6 +52,56 @@ def write_video(
       container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
   return path
+
+
+def write_tracks(
+  path: Path,
+  images=(),
+  sounds=(),
+  rate: int = 16_000,
+  aspect: Fraction = Fraction(1),
+  fps: int = 25,
+) -> Path:
+  """Writes frames and sounds at given times.
+
+  Args:
+    path: .mkv, whose time stamps are free.
+    images: (seconds, [H, W, 3] uint8) each.
+    sounds: (seconds, [S] float32) each, rising.
+    rate: of the sounds.
+    aspect: width of a pixel over its height.
+    fps: nominal.
+  """
+  tick = Fraction(1, 1000)
+  with av.open(str(path), 'w') as container:
+    video = audio = None
+    if images:
+      video = container.add_stream('libx264', fps, options={'bf': '0'})
+      video.height, video.width = images[0][1].shape[:2]
+      video.pix_fmt, video.codec_context.time_base = 'yuv420p', tick
+      video.codec_context.sample_aspect_ratio = aspect
+    if sounds:
+      audio = container.add_stream('pcm_s16le', rate, layout='mono')
+    frames = []
+    for at_s, image in images:
+      frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), 'rgb24')
+      frames.append((at_s, video, frame))
+    for at_s, sound in sounds:
+      data = np.ascontiguousarray(sound[None], np.float32)
+      frame = av.AudioFrame.from_ndarray(data, 'fltp', 'mono')
+      frame.sample_rate = rate
+      frames.append((at_s, audio, frame))
+    for at_s, stream, frame in sorted(frames, key=lambda x: x[0]):
+      frame.pts, frame.time_base = round(at_s / tick), tick
+      container.mux(stream.encode(frame))
+    for stream in filter(None, (video, audio)):
+      container.mux(stream.encode(None))
+  return path
+
+
+def onset_s(sound: np.ndarray, rate: int = 16_000) -> float:
+  """When a sound begins, in seconds."""
+  return float(np.argmax(np.abs(sound) > 0.1)) / rate
 
 
 def counter(count: int, height: int = 64, width: int = 96):

@@ -7,53 +7,57 @@ always be played, so there is no temporary name.
 
 import contextlib
 import os
-from pathlib import Path
 import sys
-from typing import BinaryIO
 
 import av
 import numpy as np
 
+from takin_jax.data.media.containers import LIVE, Container
 from takin_jax.data.media.decode import StrPath
 from takin_jax.data.media.errors import MediaError
+from takin_jax.data.media.target import check_target
 from takin_jax.data.media.writer import VideoWriter
+from takin_jax.face import FRAME_RATE_HZ
 
-FORMATS = {'.ts': 'mpegts', '.mp4': 'mp4', '.rgb': 'rgb24'}
 STDOUT = '-'
-_MP4 = {
-  'movflags': 'delay_moov+default_base_moof',
-  'frag_duration': '1000',
-}
-_X264 = {'preset': 'veryfast', 'tune': 'zerolatency', 'g': '50', 'bf': '0'}
+_RAW = '.rgb'
+_ENDINGS = (*LIVE, _RAW)
+_PIPES = {STDOUT: '.ts', STDOUT + _RAW: _RAW}  # to the standard output
 
 
-def open_live(target: StrPath, rate: int) -> 'LiveWriter | RawWriter':
+def open_live(
+  target: StrPath, rate: int, channels: int = 1
+) -> 'LiveWriter | RawWriter':
   """A writer for a file name, or '-': MPEG-TS on the standard output.
 
   Args:
     target: ends in .ts, .mp4 or .rgb (raw [H, W, 3] bytes without sound), or
       is '-' or '-.rgb'.
     rate: sample rate of the sound in Hz.
+    channels: of the sound.
 
   Raises:
     MediaError: another ending, or the file cannot be written.
   """
-  kind = live_format(target)
-  if kind == 'rgb24':
+  ending = live_format(target)
+  if ending == _RAW:
     return RawWriter(target)
-  return LiveWriter(target, kind, rate)
+  return LiveWriter(target, LIVE[ending], rate, channels)
 
 
 def live_format(target: StrPath) -> str:
-  """FFmpeg's name of the format for a target of `open_live`."""
-  name = '.ts' if str(target) == STDOUT else str(target)
-  kind = FORMATS.get(os.path.splitext('x' + name)[1].lower())
-  if kind is None:
-    raise MediaError(
-      f'{target} does not end in {", ".join(FORMATS)}: choose one of these '
-      'for a live video.'
-    )
-  return kind
+  """The ending that tells the format for a target of `open_live`.
+
+  Raises:
+    MediaError: as `open_live`, before there is anything to write.
+  """
+  name = os.fspath(target)
+  if name in _PIPES:
+    if sys.stdout is None:
+      raise MediaError('The standard output is closed: write to a file.')
+    return _PIPES[name]
+  check_target(name, _ENDINGS, special=True)
+  return os.path.splitext(name)[1].lower()
 
 
 class LiveWriter(VideoWriter):
@@ -61,75 +65,113 @@ class LiveWriter(VideoWriter):
 
   Args:
     target: file or '-'.
-    kind: FFmpeg's name of the format.
+    kind: container and codecs.
     rate: sample rate of the sound in Hz.
+    channels: of the sound.
   """
 
-  def __init__(self, target: StrPath, kind: str, rate: int):
-    self._kind = kind
-    super().__init__(target, rate=rate, crf=20)
+  def __init__(
+    self, target: StrPath, kind: Container, rate: int, channels: int = 1
+  ):
+    self._start(target, kind, FRAME_RATE_HZ, rate, channels)
+    self._crf = 20
+    self._file = _Target(target)
+    self._container = None  # opened by the first picture
 
   def close(self) -> None:
-    """Ends the streams."""
+    """Ends the streams; what exists stays as it is if there was no picture."""
+    if self._container is None:
+      return
     try:
-      for stream in filter(None, (self._video, self._audio)):
-        self._encode(stream, None)
-      self._container.close()
-      self._file.flush()
+      self._finish()
     except (MediaError, av.error.FFmpegError, OSError) as e:
       raise self._failure(e) from e
+    finally:
+      self._file.close()
 
   def discard(self) -> None:
     """Closes; what was written stays."""
-    with contextlib.suppress(av.error.FFmpegError, OSError):
-      self._container.close()
+    if self._container is not None:
+      with contextlib.suppress(av.error.FFmpegError, OSError):
+        self._container.close()
+    self._file.close()
 
-  def _open(self) -> av.container.OutputContainer:
-    self._file = _target(self._path)
-    options = {'flush_packets': '1', **(_MP4 if self._kind == 'mp4' else {})}
-    return av.open(self._file, 'w', format=self._kind, options=options)
-
-  def _encoder_options(self) -> dict[str, str]:
-    return {**super()._encoder_options(), **_X264}
+  def _add_streams(self, height: int, width: int) -> None:
+    self._container = av.open(
+      self._file,
+      'w',
+      format=self._kind.format,
+      options={'flush_packets': '1', **self._kind.options},
+    )
+    super()._add_streams(height, width)
 
 
 class RawWriter:
   """Writes the bytes of the pictures and no sound.
 
   Args:
-    target: file, or a name that begins with '-'.
+    target: file, or '-.rgb'.
   """
 
   def __init__(self, target: StrPath):
-    self._file = _target(Path(target))
+    self._file = _Target(target)
     self.frames = 0
 
   def __enter__(self) -> 'RawWriter':
     return self
 
   def __exit__(self, *_: object) -> None:
-    with contextlib.suppress(OSError):
-      self._file.flush()
+    self._file.close()
 
   def write(self, image: np.ndarray) -> None:
     """Adds one picture: [H, W, 3] uint8 RGB."""
-    try:
-      self._file.write(np.ascontiguousarray(image).data)
-      self._file.flush()
-    except OSError as e:
-      raise MediaError(f'Nobody reads the video any more ({e}).') from e
+    self._file.write(np.ascontiguousarray(image).data.cast('B'))
     self.frames += 1
 
   def write_audio(self, samples: np.ndarray) -> None:
     """Raw video has no sound."""
 
 
-def _target(path: Path) -> BinaryIO:
-  if str(path).startswith(STDOUT):
-    return sys.stdout.buffer
-  try:
-    return open(path, 'wb')
-  except OSError as e:
-    raise MediaError(
-      f'{path} cannot be written ({e.strerror}): choose another place.'
-    ) from e
+class _Target:
+  """A file or the standard output, unbuffered: viewers wait for every byte.
+
+  It is opened, and so emptied, with the first byte.
+  """
+
+  def __init__(self, target: StrPath):
+    self._name = os.fspath(target)
+    self._descriptor: int | None = None
+    self.name = ''  # FFmpeg must not take it for an address
+
+  def write(self, data: bytes | memoryview) -> int:
+    """Writes all of it.
+
+    Raises:
+      MediaError: the place takes none, or nobody reads any more.
+    """
+    left = memoryview(data)
+    try:
+      if self._descriptor is None:
+        self._descriptor = self._open()
+      while left:
+        left = left[os.write(self._descriptor, left) :]
+    except BrokenPipeError as e:
+      raise MediaError(f'Nobody reads the video any more ({e}).') from e
+    except OSError as e:
+      raise MediaError(
+        f'{self._name} cannot be written ({e.strerror}): choose another place.'
+      ) from e
+    return len(data)
+
+  def close(self) -> None:
+    """Lets go of a file; the standard output stays open."""
+    descriptor, self._descriptor = self._descriptor, None
+    if descriptor is not None and self._name not in _PIPES:
+      with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+  def _open(self) -> int:
+    if self._name in _PIPES:
+      return sys.stdout.fileno()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.open(os.path.realpath(self._name), flags, 0o666)

@@ -1,13 +1,22 @@
 """Video -> RGB pictures at a constant rate."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 
-from takin_jax.data.media.decode import StrPath, decode, open_container
+from takin_jax.data.media.clock import timed_frames
+from takin_jax.data.media.decode import (
+  StrPath,
+  open_container,
+  picture_stream,
+)
 from takin_jax.data.media.errors import MediaError
 from takin_jax.face import FRAME_RATE_HZ
+
+_MAX_ASPECT = 4  # more is damage
 
 
 def read_frames(
@@ -15,7 +24,8 @@ def read_frames(
 ) -> Iterator[np.ndarray]:
   """Yields the pictures of a video at a constant rate.
 
-  Each output frame is the decoded frame nearest in time. Rotation metadata is
+  Each output frame is the decoded frame nearest in time, the first one being
+  at 0 (see `media.clock`). Rotation metadata and the pixels' aspect ratio are
   applied, damaged frames are skipped.
 
   Args:
@@ -29,15 +39,16 @@ def read_frames(
     MediaError: no such file, no video stream, or no frame could be decoded.
   """
   with open_container(path) as container:
-    if not container.streams.video:
+    stream = picture_stream(container)
+    if stream is None:
       raise MediaError(f'{path} has no video stream: give a video file.')
-    stream = container.streams.video[0]
     stream.thread_type = 'AUTO'
+    aspect = stream.sample_aspect_ratio or Fraction(1)
     k, previous, previous_s, image = 0, None, 0.0, None
-    for frame, time_s in _timed(decode(container, stream), 1 / fps):
+    for frame, time_s in timed_frames(container, stream, path):
       # Output frame k is due while it is nearer to the previous frame.
       while previous is not None and k / fps <= (previous_s + time_s) / 2:
-        image = _to_rgb(previous) if image is None else image
+        image = _to_rgb(previous, aspect) if image is None else image
         yield image
         k += 1
       previous, previous_s, image = frame, time_s, None
@@ -46,39 +57,27 @@ def read_frames(
         f'{path} has no readable video frames: convert or replace the file.'
       )
     if k / fps <= previous_s + 0.5 / fps:
-      yield _to_rgb(previous)
+      yield _to_rgb(previous, aspect)
 
 
 def frame_rate(path: StrPath) -> float:
   """The average frame rate that a video file states, in Hz; 0 if unknown."""
   with open_container(path) as container:
-    streams = container.streams.video
-    return float((streams and streams[0].average_rate) or 0)
+    stream = picture_stream(container)
+    return float((stream and stream.average_rate) or 0)
 
 
-def _timed(
-  frames: Iterator[av.VideoFrame], default_s: float
-) -> Iterator[tuple[av.VideoFrame, float]]:
-  """Adds seconds since the first frame, never falling.
+def _to_rgb(frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
+  """Converts a decoded frame and turns it upright: [H, W, 3] uint8.
 
   Args:
-    frames: decoded frames.
-    default_s: duration of a frame without a time stamp.
+    frame: what the decoder gives.
+    aspect: width of a pixel over its height.
   """
-  start_s, time_s = None, 0.0
-  for frame in frames:
-    if frame.time is not None:
-      start_s = frame.time if start_s is None else start_s
-      time_s = max(time_s, frame.time - start_s)
-    elif start_s is not None:
-      time_s += default_s
-    else:
-      start_s = 0.0
-    yield frame, time_s
-
-
-def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
-  """Converts and turns a decoded frame upright: [H, W, 3] uint8."""
   image = frame.to_ndarray(format='rgb24')
+  if aspect != 1 and 1 / _MAX_ASPECT <= aspect <= _MAX_ASPECT:
+    height, width = image.shape[:2]
+    size = round(width * max(aspect, 1)), round(height * max(1 / aspect, 1))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
   quarter_turns = round((frame.rotation or 0) / 90) % 4
   return np.rot90(image, quarter_turns).copy() if quarter_turns else image

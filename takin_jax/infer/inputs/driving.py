@@ -26,12 +26,14 @@ class DrivingVideo:
     box: the part of them that is followed.
     sound: gives its sound in pieces as long as a frame.
     sample_rate_hz: of the sound; None: there is none.
+    channels: of the sound.
   """
 
   frames: Callable[[], Iterator[np.ndarray]]
   box: CropBox
   sound: Callable[[], Iterator[np.ndarray]] = lambda: iter(())
   sample_rate_hz: int | None = None
+  channels: int = 1
 
   def crops(self, size_px: int) -> Iterator[np.ndarray]:
     """What the model sees of the frames: [size_px, size_px, 3] uint8 each."""
@@ -63,10 +65,12 @@ def read_driving_video(
   with naming('video'):
     box = driving_crop(frames(), mode, name)
   try:
+    channels = media.channel_count(path)
     next(sound_by_frame(path))
   except media.MediaError:  # it has none
     return DrivingVideo(frames, box)
-  return DrivingVideo(frames, box, lambda: sound_by_frame(path), OUTPUT_RATE_HZ)
+  sound = lambda: sound_by_frame(path)  # noqa: E731
+  return DrivingVideo(frames, box, sound, OUTPUT_RATE_HZ, channels)
 
 
 def face_pictures(face: File, size_px: int) -> Iterator[np.ndarray]:

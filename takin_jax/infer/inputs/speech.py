@@ -25,12 +25,15 @@ class Speech:
   Attributes:
     levels_db: [T] `idle.levels`, one for every frame of video that it makes.
     heard: gives [S] float32 at 16 kHz at a time.
-    sound: gives the output's sound at `OUTPUT_RATE_HZ`, a frame at a time.
+    sound: gives the output's sound at `OUTPUT_RATE_HZ`, a frame at a time:
+      [S], or [S, C] where there are several channels.
+    channels: of the output's sound.
   """
 
   levels_db: np.ndarray
   heard: Callable[[], Iterator[np.ndarray]]
   sound: Callable[[], Iterator[np.ndarray]]
+  channels: int = 1
 
   @property
   def frame_count(self) -> int:
@@ -53,16 +56,23 @@ def read_speech(speech: Given) -> Speech:
   path = as_path(speech)
   with naming('speech'):
     levels = [idle.levels(block) for block in media.iter_audio(path)]
+    channels = media.channel_count(path)
   return Speech(
     np.concatenate(levels),
     lambda: media.iter_audio(path),
     lambda: sound_by_frame(path),
+    channels,
   )
 
 
 def sound_by_frame(path: File) -> Iterator[np.ndarray]:
-  """A file's sound for the output, in pieces as long as a frame."""
-  return media.iter_audio(path, OUTPUT_RATE_HZ, _FRAME)
+  """A file's sound for the output, in pieces as long as a frame.
+
+  Yields:
+    [S] float32, or [S, C] where the file has several channels.
+  """
+  for piece in media.iter_channels(path, OUTPUT_RATE_HZ, _FRAME):
+    yield piece[:, 0] if piece.shape[1] == 1 else piece
 
 
 def _from_array(samples: np.ndarray, rate: int) -> Speech:

@@ -1,5 +1,7 @@
 """Writing video with sound."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -71,7 +73,7 @@ def test_bad_output_places(tmp_path, monkeypatch):
   def refuse(*args, **kwargs):
     raise PermissionError(13, 'Permission denied')
 
-  monkeypatch.setattr(av, 'open', refuse)  # root may write everywhere
+  monkeypatch.setattr(os, 'open', refuse)  # root may write everywhere
   with pytest.raises(media.MediaError, match='not writable'):
     media.VideoWriter(tmp_path / 'v.mp4')
   assert not list(tmp_path.iterdir())
