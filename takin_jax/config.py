@@ -7,6 +7,7 @@ dataclass that stands next to the code it configures.
 
 from collections.abc import Mapping
 import dataclasses
+import importlib.machinery
 import importlib.util
 import json
 import math
@@ -110,16 +111,29 @@ def load_config(
   path = pathlib.Path(path)
   if not path.is_file():
     raise InputError(f'There is no config file {path}.')
-  spec = importlib.util.spec_from_file_location(f'config_{path.stem}', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  if not hasattr(module, 'get_config'):
-    raise InputError(f'{path} has no get_config().')
-  config = module.get_config()
+  config = _run_config(path)
   for key, value in (overrides or {}).items():
     if key not in config_leaves(config):
       raise InputError(f'{path} has no value named {key!r}.')
     config.update_from_flattened_dict({key: value})
+  return config
+
+
+def _run_config(path: pathlib.Path) -> ConfigDict:
+  """What `get_config()` of a Python file returns."""
+  loader = importlib.machinery.SourceFileLoader(
+    f'config_{path.stem}', str(path)
+  )
+  spec = importlib.util.spec_from_loader(loader.name, loader)
+  module = importlib.util.module_from_spec(spec)
+  try:
+    loader.exec_module(module)
+    config = getattr(module, 'get_config', lambda: None)()
+  except (Exception, SystemExit) as error:  # of any file that is no config
+    lines = str(error).splitlines() or [type(error).__name__]
+    raise InputError(f'{path} is no config file: {lines[0]:.200}.') from error
+  if not isinstance(config, ConfigDict):
+    raise InputError(f'{path} has no get_config() that returns a config.')
   return config
 
 

@@ -4,6 +4,7 @@ from ml_collections import ConfigDict
 import pytest
 
 from takin_jax import config as config_lib
+from takin_jax.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,3 +70,58 @@ def test_load_config(tmp_path):
   path.write_text('')
   with pytest.raises(ValueError, match='get_config'):
     config_lib.load_config(path)
+
+
+@pytest.mark.parametrize(
+  ('text', 'message'),
+  [
+    ('x = (', 'is no config file'),
+    ('\x00', 'is no config file'),
+    ('def get_config(): return 5', 'returns a config'),
+    ('def get_config(): raise RuntimeError("broken")', 'broken'),
+    ('import sys; sys.exit(3)', 'is no config file: 3'),
+  ],
+)
+def test_what_is_no_config_file(tmp_path, text, message):
+  path = tmp_path / 'a.txt'
+  path.write_text(text)
+  with pytest.raises(InputError, match=message):
+    config_lib.load_config(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Typed:
+  count: int = 1
+  share: float = 0.5
+  flag: bool = False
+  name: str = ''
+  sizes: tuple[int, ...] = ()
+
+  def __post_init__(self):
+    config_lib.check_range(self, 0, 9, 'count', 'sizes', where='typed.')
+
+
+@pytest.mark.parametrize(
+  ('key', 'value'),
+  [
+    *(('count', x) for x in ('1', 1.0, None, True, -1, 10, [1])),
+    *(('share', x) for x in ('x', None, True, float('nan'), float('inf'))),
+    *(('flag', x) for x in (1, 'yes', None)),
+    *(('name', x) for x in (5, None, ['a'])),
+    *(('sizes', x) for x in (5, 'abc', [1.5], ['a'], [10], None)),
+  ],
+)
+def test_values_of_the_wrong_kind_are_named(key, value):
+  with pytest.raises(InputError, match=key):
+    config_lib.build(Typed, {key: value})
+
+
+def test_values_of_the_right_kind():
+  block = {'count': 9, 'share': 1, 'flag': True, 'name': 'x', 'sizes': [0, 9]}
+  assert config_lib.build(Typed, block) == Typed(9, 1, True, 'x', (0, 9))
+
+
+@pytest.mark.parametrize('block', [[1], 'x', 5])
+def test_what_is_no_block(block):
+  with pytest.raises(InputError, match='not from'):
+    config_lib.build(Typed, block)

@@ -7,7 +7,7 @@ from flax import struct
 import jax
 import numpy as np
 
-from takin_jax.config import build
+from takin_jax.config import build, check_range
 
 _OLD_NAMES = {'own_keypoints': 'landmark_keypoints'}
 
@@ -31,6 +31,11 @@ class InferConfig:
   landmark_keypoints: bool = False
   blinks_per_minute: float = 0.0
   emotion_share: float = 0.0
+
+  def __post_init__(self):
+    check_range(self, 0, 180, 'max_pose_deg', where='infer.')
+    check_range(self, 0, 1000, 'blinks_per_minute', where='infer.')
+    check_range(self, 0, 100, 'emotion_share', where='infer.')
 
   @classmethod
   def of(cls, config: Any) -> 'InferConfig':

@@ -18,6 +18,7 @@ from takin_jax.animation import blink, emotion, idle, retarget
 from takin_jax.animation.chunks import ChunkConfig
 from takin_jax.animation.controls import Controls, InferConfig
 from takin_jax.diffusion.schedule import DiffusionConfig
+from takin_jax.errors import InputError
 from takin_jax.face import EXP, HEAD_DIM, SAMPLES_PER_FRAME
 from takin_jax.types import Motion, Source
 
@@ -67,7 +68,12 @@ def first_state(
     seed: of the noise that becomes motion; None: the sound decides, so that
       another sentence is spoken with other movements, the same with the same.
     levels_db: [T] `idle.levels` of the whole recording, where it is known.
+
+  Raises:
+    InputError: the seed is too large.
   """
+  if seed is not None and not -(2**63) <= seed < 2**63:
+    raise InputError(f'{seed} is not from -2^63 to 2^63 - 1.', 'seed')
   return SpeechState(
     past=np.zeros(chunks.past * SAMPLES_PER_FRAME, np.float32),
     prefix=np.zeros((cfg.prefix, motion_dim), np.float32),

@@ -5,6 +5,7 @@ It knows nothing but the package's one error, so that every `main` may use it.
 
 from collections.abc import Callable, Mapping
 import functools
+import os
 import sys
 
 from takin_jax.errors import InputError
@@ -34,6 +35,7 @@ def command(
   def decorate(main: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(main)
     def run(*args: object, **kwargs: object) -> int:
+      open_standard_streams()
       try:
         return main(*args, **kwargs)
       except (InputError, OSError, *more) as error:
@@ -46,6 +48,21 @@ def command(
     return run
 
   return decorate
+
+
+def open_standard_streams() -> None:
+  """Gives a process that was started without them its standard streams.
+
+  Else the next file that it opens becomes one of them.
+  """
+  for number, name in enumerate(('stdin', 'stdout', 'stderr')):
+    if getattr(sys, name) is None:
+      file = os.open(os.devnull, os.O_RDWR)
+      if file != number:
+        os.dup2(file, number)
+        os.close(file)
+      stream = os.fdopen(number, 'w' if number else 'r')
+      setattr(sys, name, stream)
 
 
 def _sentence(error: Exception, options: Mapping[str, str] | None) -> str:

@@ -21,6 +21,7 @@ OPTIONS = {
   'look_ahead_ms': '--look-ahead',
   'output': '--output',
   'portrait': '--source',
+  'seed': '--seed',
   'speech': '--audio',
   'steps': '--steps',
   'video': '--driving',

@@ -49,6 +49,8 @@ def load(
     WeightsError: they cannot be read.
   """
   config, params = weights_lib.load(weights)
+  if 'model' not in config:
+    raise InputError(f'The weights {weights} have no model in config.json.')
   if 'name' not in config:
     config.name = str(weights)
   if config_file is not None:
@@ -56,6 +58,8 @@ def load(
       wanted = load_config(config_file)
     except ValueError as error:
       raise InputError(str(error), 'config') from None
+    if not isinstance(wanted.get('model'), ConfigDict):
+      raise InputError(f'{config_file} is no config of weights.', 'config')
     _check_same_model(config, wanted, config_file)
     for block in ('diffusion', 'infer'):
       if block in wanted:
@@ -94,7 +98,7 @@ def _check_same_model(
     if resolved(name, block) != resolved(name, have.model[name]):
       raise InputError(
         f'The weights are of the config {have.name!r}, which differs in '
-        f'{name!r} from {want.name!r} ({config_file}): give the config that '
-        'they belong to.',
+        f'{name!r} from {want.get("name")!r} ({config_file}): give the '
+        'config that they belong to.',
         'config',
       )

@@ -242,7 +242,15 @@ class Engine:
         trace = jitted.trace(self._groups(program), *args)
     except InputError:
       raise
-    except (flax.errors.FlaxError, ValueError) as error:
+    # Foreign sizes show in many types of error while a network is traced.
+    except (
+      flax.errors.FlaxError,
+      ArithmeticError,
+      AttributeError,
+      LookupError,
+      TypeError,
+      ValueError,
+    ) as error:
       raise InputError(
         f'The weights do not fit their config {self.config.name!r}: '
         f'{str(error).splitlines()[0]}'

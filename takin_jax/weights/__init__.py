@@ -25,6 +25,9 @@ PARAMS_FILE = 'params.safetensors'
 
 Params = dict[str, Any]
 
+# Of a file, or of a type of number that NumPy has not.
+_DAMAGE = (AttributeError, KeyError, OSError, TypeError, ValueError)
+
 
 def known() -> list[str]:
   """Names of the weights that come with the package."""
@@ -70,8 +73,7 @@ def load(name_or_dir: str | os.PathLike[str]) -> tuple[ConfigDict, Params]:
     ) from None
   try:
     flat = safetensors.load_file(path / PARAMS_FILE)
-  # A type that NumPy has not is a KeyError or TypeError.
-  except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+  except (*_DAMAGE, SafetensorError) as error:
     raise WeightsError(
       f'{path / PARAMS_FILE} is damaged or truncated ({error}).'
     ) from None

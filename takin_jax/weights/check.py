@@ -15,6 +15,7 @@ from takin_jax.errors import InputError
 _BLOCKS = ('model', 'diffusion', 'infer', 'data')
 _SIZE_LIMIT = 100_000  # of a width, a kernel, a picture
 _LIST_LIMIT = 100
+_PICTURES = (32, 4096)  # sides
 # Settings that count parts which have parameters of their own.
 _COUNTS = (
   'layers',
@@ -47,6 +48,12 @@ def check_config(config: ConfigDict, params: Mapping[str, np.ndarray]) -> None:
   for key, value in _leaves(config):
     if isinstance(value, float) and not math.isfinite(value):
       raise WeightsError(f'{key} in config.json is {value}, no finite number.')
+  size = config.get('model', {}).get('image_size', _PICTURES[0])
+  if not isinstance(size, int) or not _PICTURES[0] <= size <= _PICTURES[1]:
+    raise WeightsError(
+      f'model.image_size in config.json is {size!r:.60}: it must be from '
+      f'{_PICTURES[0]} to {_PICTURES[1]}.'
+    )
   for key, value in _leaves(config.get('model', {}), 'model.'):
     _check_size(key, value, params)
 

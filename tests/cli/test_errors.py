@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from takin_jax.cli.errors import command
@@ -44,3 +48,27 @@ def test_a_fault_of_the_program_is_a_traceback(capsys):
     ends(ValueError('a fault'))
   assert ends(ValueError('named'), ValueError) == 2
   assert capsys.readouterr().err == 'prog: named\n'
+
+
+@pytest.mark.parametrize('closed', ['<&-', '>&-', '2>&-', '<&- >&- 2>&-'])
+def test_streams_that_are_closed_are_not_reused(tmp_path, closed):
+  """The first file that is opened must not become the standard output."""
+  code = (
+    'import sys\n'
+    'from takin_jax.cli.errors import command\n'
+    '@command("prog")\n'
+    'def main(path):\n'
+    '  with open(path, "w") as file:\n'
+    '    print("to nobody")\n'
+    '    print("to nobody", file=sys.stderr)\n'
+    '    assert file.fileno() > 2 and not sys.stdin.read()\n'
+    '    file.write("done")\n'
+    '  return 0\n'
+    'sys.exit(main(sys.argv[1]))\n'
+  )
+  path = tmp_path / 'file'
+  script = f'exec "$@" < /dev/null > /dev/null {closed}'
+  command = ['bash', '-c', script, '-', sys.executable, '-c', code, str(path)]
+  root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+  assert subprocess.run(command, cwd=root).returncode == 0
+  assert path.read_text() == 'done'

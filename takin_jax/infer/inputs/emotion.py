@@ -20,6 +20,7 @@ from takin_jax.models import emotion_reader
 
 FADE_S = 0.5  # from one emotion of a timeline to the next
 AUTO = 'auto'
+_MOST = 10  # times an emotion
 _EXAMPLE = '0:neutral,2.5:happy:1.5'
 _NUMBER = re.compile(r'[-+.\d]')
 
@@ -155,8 +156,11 @@ def named(text: str, known: Known, scale: float = 1.0) -> np.ndarray:
     factor = float(own) if own else 1.0
   except ValueError:
     factor = float('nan')
-  if not np.isfinite(factor):
-    raise InputError(f'The scale of {text} is not a number.', 'emotion')
+  if not -_MOST <= factor <= _MOST:  # also if it is not a number
+    raise InputError(
+      f'The scale of {text} is not a number from {-_MOST} to {_MOST}.',
+      'emotion',
+    )
   return strengthened(known[name], known, factor * scale)
 
 

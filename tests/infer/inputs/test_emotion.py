@@ -35,7 +35,10 @@ def test_unknown_emotion_lists_the_known_ones():
     parse('0:happy,1:furious', KNOWN)
 
 
-@pytest.mark.parametrize('text', ['happy:much', 'happy:nan', '0:happy:much'])
+@pytest.mark.parametrize(
+  'text',
+  ['happy:much', 'happy:nan', '0:happy:much', 'happy:1e30', 'happy:-11'],
+)
 def test_scale_is_a_number(text):
   with pytest.raises(InputError, match='not a number'):
     parse(text, KNOWN)
