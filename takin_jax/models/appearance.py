@@ -24,6 +24,10 @@ from takin_jax.ops.resize import avg_pool, pixel_unshuffle
 
 # Half axes of the face in its crop, [-1, 1] units.
 _FACE = (0.58, 0.68)
+# Mean distance of the surroundings' colours from grey: from here on they are
+# strong, and from there on nothing is left of them. Rooms have less than 0.2.
+_STRONG = (0.2, 0.28)
+_LIMIT, _CONTRAST = 0.2, 0.8  # of the colours' strength; of usual surroundings
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class AppearanceConfig:
     batch_norm: batch norm and ReLU; otherwise no norm and leaky ReLU.
     skip_channels: channels of the map at twice the volume's size that is
       returned as `skip`; 0: none.
-    quiet: contrast of the surroundings in a second volume, which is made from
-      the portrait with them in grey; 1: there is none.
+    quiet: contrast of strongly coloured surroundings in a second volume, which
+      is made from the portrait with them in grey; 1: there is none.
     folded: batch norm is folded into the parameters, see `nn/folding.py`.
   """
 
@@ -112,17 +116,25 @@ class AppearanceExtractor(nn.Module):
 
 
 def quiet_surroundings(image: jax.Array, contrast: float) -> jax.Array:
-  """A face crop with all but its middle in grey, and paler.
+  """A face crop with all but its middle calmer, in grey if it shouts.
 
   Convolutions carry a red wall into the face before it: mouths then stay shut.
+  Colours and contrast of usual surroundings are hardly changed, for they tell
+  hair and shoulders from the wall.
 
   Args:
     image: [B, H, W, 3] in [0, 1].
-    contrast: of the surroundings, at most 1.
+    contrast: that is left to strongly coloured surroundings, at most 1.
   """
   y, x = center_axis(image.shape[1])[:, None], center_axis(image.shape[2])
   distance = jnp.sqrt(jnp.square(x / _FACE[0]) + jnp.square(y / _FACE[1]))
   face = jnp.clip((1.15 - distance) / 0.3, 0.0, 1.0)[..., None]
   grey = (image * jnp.array([0.299, 0.587, 0.114])).sum(-1, keepdims=True)
-  pale = 0.5 + contrast * (grey - 0.5)
-  return face * image + (1.0 - face) * pale
+  colour = image - grey
+  size = jnp.sqrt(jnp.square(colour).sum(-1, keepdims=True) + 1e-8)
+  around = 1.0 - face
+  mean = (around * size).sum((1, 2, 3), keepdims=True) / around.sum()
+  strong = jnp.clip((mean - _STRONG[0]) / (_STRONG[1] - _STRONG[0]), 0.0, 1.0)
+  colour *= (1.0 - strong) * jnp.minimum(1.0, _LIMIT / size)
+  contrast = _CONTRAST + strong * (contrast - _CONTRAST)
+  return face * image + around * (0.5 + contrast * (grey - 0.5) + colour)

@@ -153,3 +153,11 @@ def test_motion_is_read_off_quiet_surroundings():
   change = {k: jnp.abs(v[0] - v[1]).max() for k, v in out.items()}
   assert change['quiet'] < 0.05 * change['volume']
   assert out['quiet'].shape == out['volume'].shape
+
+
+def test_usual_surroundings_are_hardly_changed():
+  image = 0.5 + 0.1 * jax.random.normal(jax.random.key(5), (1, 64, 64, 1))
+  image = image + jnp.array([0.03, 0.0, -0.03])  # a warm room
+  quiet = appearance.quiet_surroundings(image, 0.0)
+  assert jnp.abs(quiet - image).max() < 0.15
+  np.testing.assert_array_equal(quiet[:, 24:40, 24:40], image[:, 24:40, 24:40])
