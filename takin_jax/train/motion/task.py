@@ -131,9 +131,7 @@ class MotionTask(Task):
 
   def _pictures(self, batch: Batch, key: jax.Array) -> Pair:
     """Both float32 in [0, 1], in changed colours; small if none is made."""
-    pair = [
-      batch[name].astype(jnp.float32) / 255.0 for name in ('source', 'driving')
-    ]
+    pair = [renderer.to_float(batch[name]) for name in ('source', 'driving')]
     if not self._cfg.renders:
       factor = pair[0].shape[1] // self._model.motion.input_size
       pair = [avg_pool(image, factor) for image in pair]
@@ -154,7 +152,7 @@ class MotionTask(Task):
     """[B, G, H, W, 3] more pictures, each in other colours; None without."""
     if 'others' not in batch:
       return None
-    image = batch['others'].astype(jnp.float32) / 255.0
+    image = renderer.to_float(batch['others'])
     flat = image.reshape(-1, *image.shape[2:])
     colors = augment.random_colors(key, len(flat), self._cfg.colors)
     return augment.apply_colors(flat, *colors).reshape(image.shape)
