@@ -38,7 +38,7 @@ PEAK_FALL_DB = 0.5 / FRAME_RATE_HZ  # per frame: speakers change
 AHEAD = 2  # frames of sound that are heard before the lips part
 LIPS_AFTER, HEAD_AFTER = 6, 25  # frames of silence before they move
 LIPS_FRAMES, HEAD_FRAMES = 4.0, 50.0  # time constants of coming to rest
-WAKE_FRAMES = 2.0  # and of leaving it
+LIPS_WAKE_FRAMES, HEAD_WAKE_FRAMES = 2.0, 10.0  # and of leaving it
 HEAD_SHARE = 0.6  # so much less movement at rest
 
 
@@ -131,13 +131,15 @@ def follow(
   silent = soon < jnp.maximum(softest, SOFTEST_DB)
   quiet = jnp.where(silent, state.quiet + 1.0, 0.0)
 
-  def approach(now: jax.Array, after: int, frames: float) -> jax.Array:
+  def approach(
+    now: jax.Array, after: int, frames: float, wake_frames: float
+  ) -> jax.Array:
     rest = quiet > after
-    rate = jnp.where(rest, 1.0 / frames, 1.0 / WAKE_FRAMES)
+    rate = jnp.where(rest, 1.0 / frames, 1.0 / wake_frames)
     return now + rate * (rest - now)
 
-  lips = approach(state.lips, LIPS_AFTER, LIPS_FRAMES)
-  head = approach(state.head, HEAD_AFTER, HEAD_FRAMES)
+  lips = approach(state.lips, LIPS_AFTER, LIPS_FRAMES, LIPS_WAKE_FRAMES)
+  head = approach(state.head, HEAD_AFTER, HEAD_FRAMES, HEAD_WAKE_FRAMES)
   return IdleState(room, peak, quiet, lips, head), (lips, head)
 
 

@@ -49,7 +49,8 @@ def test_everything_starts_silent():
 def test_speech_is_left_alone():
   gap, pose = settled(np.tile(SPEECH, 5))
   np.testing.assert_allclose(gap[15:], 0.07, atol=1e-4)
-  np.testing.assert_allclose(pose[30:], 4.0, atol=1e-4)
+  np.testing.assert_allclose(pose[80:], 4.0, atol=1e-2)
+  assert np.abs(np.diff(pose, axis=0)).max() < 0.3  # the head wakes slowly
 
 
 def test_silence_closes_the_lips_soon_and_calms_the_head_slowly():
@@ -57,10 +58,10 @@ def test_silence_closes_the_lips_soon_and_calms_the_head_slowly():
   np.testing.assert_allclose(gap[20:55], 0.07, atol=1e-4)  # short pauses stay
   assert (gap[75:] < 0.015).all() and (gap >= openings.CLOSED_LIPS - 1e-6).all()
   assert (np.diff(gap[50:]) <= 1e-7).all()
-  np.testing.assert_allclose(pose[30:70], 4.0, atol=1e-4)
+  np.testing.assert_allclose(pose[48:70], 4.0, atol=0.03)
   assert 3.0 < pose[100, 0] < 4.0
   assert (pose[-1] < 2.0).all()
-  assert np.abs(np.diff(pose[30:], axis=0)).max() < 0.1  # never a jerk
+  assert np.abs(np.diff(pose[40:], axis=0)).max() < 0.1  # never a jerk
 
 
 def test_speech_opens_them_again_at_once():
