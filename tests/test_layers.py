@@ -43,6 +43,7 @@ ALLOWED = {
   'eval': _NETWORKS | {'animation', 'data', 'infer'},
   'cli': _NETWORKS | {'animation', 'data', 'train', 'infer', 'eval', 'convert'},
 }
+LONG = 50  # lines of a function; configs are tables, and may be longer
 # What every file with a `main` may know.
 OF_COMMANDS = 'takin_jax.cli.errors.command'
 MODULES = sorted(PACKAGE.rglob('*.py'))
@@ -136,6 +137,25 @@ def test_float_becomes_uint8_once():
   for path in MODULES:
     wanted = path == PACKAGE / 'renderer.py'
     assert (rounding in path.read_text()) == wanted, path
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+  """Name and number of lines of every function in a file."""
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+      yield node.name, node.end_lineno - node.lineno + 1
+
+
+@pytest.mark.parametrize('folder', ['takin_jax', 'benchmarks'])
+def test_functions_are_short(folder):
+  paths = [*(ROOT / folder).rglob('*.py'), *ROOT.glob('*.py')]
+  long = [
+    f'{path.relative_to(ROOT)}: {name} has {lines} lines'
+    for path in paths
+    for name, lines in functions(path)
+    if lines > LONG
+  ]
+  assert not long, 'split by job: ' + '; '.join(long)
 
 
 def test_files_are_short():

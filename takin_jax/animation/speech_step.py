@@ -115,6 +115,40 @@ def speech_step(
   infer = InferConfig.of(config)
   key, unseeded = _stream_key(state, sound)
   wave = jnp.concatenate([state.past, sound])
+  x = _generate(config, chunks, params, state, wave, source, controls, key)
+  predicted, shift = _expressive(config, chunks, params, state, x, controls)
+  silence, predicted = idle.settle(
+    state.idle, sound, predicted, source.kp, infer.landmark_keypoints
+  )
+  if infer.landmark_keypoints:
+    own = _neutral(params), source.kp, source.motion.exp
+    predicted = predicted.replace(exp=retarget.own_lids(predicted.exp, *own))
+  motion = retarget.speak(source.motion, predicted, controls)
+  wait = state.blink
+  if infer.landmark_keypoints:
+    wait, exp = _blinking(state, chunks, key, motion.exp, source.kp, controls)
+    motion = motion.replace(exp=exp)
+  state = _after(state, chunks, wave, x).replace(
+    key=jax.random.key_data(key),
+    unseeded=unseeded,
+    idle=silence,
+    blink=wait,
+    emotion=shift[-1],
+  )
+  return state, motion
+
+
+def _generate(
+  config: Any,
+  chunks: ChunkConfig,
+  params: Params,
+  state: SpeechState,
+  wave: jax.Array,
+  source: Source,
+  controls: Controls,
+  key: jax.Array,
+) -> jax.Array:
+  """[chunk, M] normalised motion for sound with the past before it."""
   x = audio_to_motion.generate(
     config,
     params,
@@ -129,47 +163,58 @@ def speech_step(
     key,
     chunks.past,
     state.chunk_index * chunks.chunk,
-  )[0, : chunks.chunk]
+  )
+  return x[0, : chunks.chunk]
+
+
+def _expressive(
+  config: Any,
+  chunks: ChunkConfig,
+  params: Params,
+  state: SpeechState,
+  x: jax.Array,
+  controls: Controls,
+) -> tuple[Motion, jax.Array]:
+  """Motion vectors of a chunk, and what the emotion adds to each of them."""
   predicted = Motion.from_vector(audio_to_motion.to_motion(params, x))
   shift = emotion.course(
     state.emotion,
     state.chunk_index == 0,
     params.get('emotions', {}).get('neutral'),
     controls,
-    infer.emotion_share,
+    InferConfig.of(config).emotion_share,
     chunks.chunk,
   )
-  predicted = predicted.replace(exp=predicted.exp + shift)
-  silence, predicted = idle.settle(
-    state.idle, sound, predicted, source.kp, infer.landmark_keypoints
-  )
-  if infer.landmark_keypoints:
-    exp = retarget.own_lids(
-      predicted.exp, _neutral(params), source.kp, source.motion.exp
-    )
-    predicted = predicted.replace(exp=exp)
-  motion = retarget.speak(source.motion, predicted, controls)
-  wait = state.blink
-  if infer.landmark_keypoints:
-    rate = controls.blinks_per_minute
-    chance = jax.random.fold_in(key, state.chunk_index)
-    chance = jax.random.fold_in(chance, 2)  # not that of any frame's noise
-    chance = jax.random.uniform(chance, (chunks.chunk,))
-    wait, closed = blink.course(wait, rate, chance)
-    motion = motion.replace(exp=blink.close_lids(motion.exp, source.kp, closed))
+  return predicted.replace(exp=predicted.exp + shift), shift
+
+
+def _blinking(
+  state: SpeechState,
+  chunks: ChunkConfig,
+  key: jax.Array,
+  exp: jax.Array,
+  kp: jax.Array,
+  controls: Controls,
+) -> tuple[jax.Array, jax.Array]:
+  """Frames to the next blink, and the expressions with those of the chunk."""
+  key = jax.random.fold_in(key, state.chunk_index)
+  key = jax.random.fold_in(key, 2)  # not that of any frame's noise
+  chance = jax.random.uniform(key, (chunks.chunk,))
+  wait, closed = blink.course(state.blink, controls.blinks_per_minute, chance)
+  return wait, blink.close_lids(exp, kp, closed)
+
+
+def _after(
+  state: SpeechState, chunks: ChunkConfig, wave: jax.Array, x: jax.Array
+) -> SpeechState:
+  """The state with a chunk's sound and motion in its past."""
   made = jnp.ones(chunks.chunk, bool)
-  state = SpeechState(
+  return state.replace(
     past=wave[chunks.step_samples :][: state.past.shape[0]],
     prefix=jnp.concatenate([state.prefix, x])[chunks.chunk :],
     prefix_mask=jnp.concatenate([state.prefix_mask, made])[chunks.chunk :],
     chunk_index=state.chunk_index + 1,
-    key=jax.random.key_data(key),
-    unseeded=unseeded,
-    idle=silence,
-    blink=wait,
-    emotion=shift[-1],
   )
-  return state, motion
 
 
 def _neutral(params: Params) -> jax.Array:

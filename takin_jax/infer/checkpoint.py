@@ -54,16 +54,7 @@ def load(
   if 'name' not in config:
     config.name = str(weights)
   if config_file is not None:
-    try:
-      wanted = load_config(config_file)
-    except ValueError as error:
-      raise InputError(str(error), 'config') from None
-    if not isinstance(wanted.get('model'), ConfigDict):
-      raise InputError(f'{config_file} is no config of weights.', 'config')
-    _check_same_model(config, wanted, config_file)
-    for block in ('diffusion', 'infer'):
-      if block in wanted:
-        config[block] = wanted[block]
+    _follow(config, config_file)
   if 'diffusion' in config:
     given = {k: v for k, v in diffusion.items() if v is not None}
     config.diffusion.update(given)
@@ -79,6 +70,20 @@ def load(
     config.model = ConfigDict(model)
   config.model.dtype = dtype
   return config, params
+
+
+def _follow(config: ConfigDict, file: Path) -> None:
+  """Takes the settings of sampling and inference from a config file."""
+  try:
+    wanted = load_config(file)
+  except ValueError as error:
+    raise InputError(str(error), 'config') from None
+  if not isinstance(wanted.get('model'), ConfigDict):
+    raise InputError(f'{file} is no config of weights.', 'config')
+  _check_same_model(config, wanted, file)
+  for block in ('diffusion', 'infer'):
+    if block in wanted:
+      config[block] = wanted[block]
 
 
 def _check_same_model(

@@ -87,16 +87,14 @@ class Pipeline:
 
     Args:
       portrait: path, file object or [H, W, 3] uint8 RGB.
-      speech: sound of any length: path, file object, [S] at 16 kHz, or
-        ([S], rate in Hz).
+      speech: sound: path, file object, [S] at 16 kHz, or ([S], rate in Hz).
       emotion: a name such as 'happy' or 'sad:0.5'; a timeline such as
         '0:neutral,2.5:happy'; 'auto' (heard); what `emotion` or `emotion_from`
         return; None: what suits the weights.
       controls: `Controls`, or what differs from those of `controls`.
       crop: the animated part of the portrait: 'auto' (the largest face),
         'none' (all of it) or (x, y, size) in pixels.
-      seed: of the noise that becomes motion, for another performance; None: the
-        speech decides.
+      seed: of the motion's noise, for another take; None: the speech decides.
 
     Returns:
       Its frames and sound.
@@ -116,22 +114,15 @@ class Pipeline:
     chunks = chunks_lib.LIVE if callable(emotion) else self._whole_windows()
     wanted = programs_of(chunks)
     picture, heard = self._read(portrait, crop, wanted), read_speech(speech)
+    given = dict(chunks=chunks, seed=seed, levels_db=heard.levels_db)
 
     def start() -> Iterator[np.ndarray]:
-      session = Session(
-        self.engine,
-        self._encode(picture, wanted),
-        controls,
-        emotion,
-        chunks=chunks,
-        seed=seed,
-        levels_db=heard.levels_db,
-      )
+      source = self._encode(picture, wanted)
+      session = Session(self.engine, source, controls, emotion, **given)
       return session.play(heard.heard())
 
-    return Clip(
-      start, heard.sound, OUTPUT_RATE_HZ, heard.frame_count, heard.channels
-    )
+    sound = heard.sound, OUTPUT_RATE_HZ, heard.frame_count, heard.channels
+    return Clip(start, *sound)
 
   def drive(
     self,

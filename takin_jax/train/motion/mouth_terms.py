@@ -51,21 +51,22 @@ def mouth_terms(
   wide = cropped(_CROP_PX, shift[0])
   near = cropped(_CLOSE_UP_PX, shift[1])
 
-  def l1() -> jax.Array:
-    made, real, inside = wide
-    weight = 1.0 + _INSIDE * jax.lax.stop_gradient(inside)
-    return sum(
-      losses.weighted_l1(*(avg_pool(p, factor) for p in (made, real, weight)))
-      for factor in (1, 4)
-    )
-
   def lpips(pair: list[jax.Array], enlarge: int) -> jax.Array:
     pair = [bilinear_upsample(p, enlarge) for p in pair[:2]]
     return perceptual.lpips(nets['alexnet'], *pair).mean()
 
   return weighted(
     cfg,
-    lips_l1=l1,
+    lips_l1=lambda: _l1(*wide),
     lips_lpips=lambda: lpips(wide, 1),
     lips_close_up=lambda: lpips(near, 2),
+  )
+
+
+def _l1(made: jax.Array, real: jax.Array, inside: jax.Array) -> jax.Array:
+  """At full and at a quarter of the size; more between the lips."""
+  weight = 1.0 + _INSIDE * jax.lax.stop_gradient(inside)
+  return sum(
+    losses.weighted_l1(*(avg_pool(p, factor) for p in (made, real, weight)))
+    for factor in (1, 4)
   )

@@ -1,11 +1,13 @@
 """Stage-1 loss terms on the made frame."""
 
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from takin_jax import rng
 from takin_jax.face import LIDS
 from takin_jax.losses import motion as losses
 from takin_jax.losses import perceptual
@@ -23,6 +25,7 @@ from takin_jax.train.motion.loss_config import (
   weighted,
 )
 
+Pair = tuple[jax.Array, jax.Array]
 STILL_LEVELS = 8.0  # of 255: the noise of a video
 
 
@@ -52,7 +55,7 @@ def picture_terms(
   params: Params,
   batch: dict[str, Any],
   frame: dict[str, jax.Array],
-  images: tuple[jax.Array, jax.Array],
+  images: Pair,
   nets: dict[str, Any],
   key: jax.Array,
 ) -> Terms:
@@ -68,54 +71,44 @@ def picture_terms(
     nets: weights of the perceptual networks that have terms.
     key: random key.
   """
-  image, x, (source, target) = frame['image'], batch['driving_x'], images
-  weight = _region_weight(cfg, x, image.shape[1])
-
-  def l1() -> jax.Array:
-    total = 0.0
-    for factor in (1, 2, 8):
-      pictures = (avg_pool(p, factor) for p in (image, target, weight))
-      total += losses.weighted_l1(*pictures)
-    return total
-
-  def warped() -> jax.Array:
-    pictures = (frame['warped'], target, weight)
-    return losses.weighted_l1(*(avg_pool(p, 8) for p in pictures))
-
-  def cropped(size: int, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
-    pair = jnp.concatenate([image, target], -1)
-    pair = crop(pair, centre, size)
-    return pair[..., :3], pair[..., 3:]
-
-  def still() -> jax.Array:
-    flow = frame['flow']
-    same = _same(source, target, image.shape[1] // flow.shape[1])
-    return (same * jnp.abs(flow)).mean()
-
-  centre_small, centre_large = crop_centres(key, x)
+  pair, x, target = (frame['image'], images[1]), batch['driving_x'], images[1]
+  weight = _region_weight(cfg, x, target.shape[1])
+  near, wide = crop_centres(key, x)
   return weighted(
     cfg,
-    l1=l1,
-    warped=warped,
+    l1=lambda: sum(_l1(pair, weight, factor) for factor in (1, 2, 8)),
+    warped=lambda: _l1((frame['warped'], target), weight, 8),
     paint=lambda: _paint_elsewhere(frame['residual'], x),
-    still=still,
+    still=lambda: _moving(frame['flow'], images),
     reenactment=lambda: _reenactment_error(
-      cfg,
-      extractor(model),
-      params,
-      image,
-      target,
+      cfg, extractor(model), params, *pair
     ),
     perceptual=lambda: perceptual.vgg_loss(
-      nets['vgg16'],
-      *cropped(cfg.perceptual_px, centre_small),
+      nets['vgg16'], *_cropped(pair, near, cfg.perceptual_px)
     ),
-    pyramid=lambda: perceptual.vgg_pyramid_loss(nets['vgg16'], image, target),
+    pyramid=lambda: perceptual.vgg_pyramid_loss(nets['vgg16'], *pair),
     lpips=lambda: perceptual.lpips(
-      nets['alexnet'],
-      *cropped(cfg.lpips_px, centre_large),
+      nets['alexnet'], *_cropped(pair, wide, cfg.lpips_px)
     ).mean(),
   )
+
+
+def _l1(pair: Pair, weight: jax.Array, factor: int) -> jax.Array:
+  """Weighted L1 of two pictures at 1 / factor of their size."""
+  pictures = (avg_pool(picture, factor) for picture in (*pair, weight))
+  return losses.weighted_l1(*pictures)
+
+
+def _cropped(pair: Pair, centre: jax.Array, size: int) -> Pair:
+  """The same place of two pictures."""
+  both = crop(jnp.concatenate(pair, -1), centre, size)
+  return both[..., :3], both[..., 3:]
+
+
+def _moving(flow: jax.Array, images: Pair) -> jax.Array:
+  """Mean size of the flow where the two pictures are the same."""
+  same = _same(*images, images[0].shape[1] // flow.shape[1])
+  return (same * jnp.abs(flow)).mean()
 
 
 def _same(source: jax.Array, target: jax.Array, factor: int) -> jax.Array:
@@ -158,8 +151,8 @@ def _region_weight(cfg: MotionLossConfig, x: jax.Array, size: int) -> jax.Array:
 
 def crop_centres(key: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
   """[B, 2] each: where VGG and where LPIPS look, for keypoints x [B, K, 3]."""
-  keys = jax.random.split(key)
-  return interesting_point(keys[0], x), _any_point(keys[1], x, 0.6)
+  vgg, lpips = (rng.fold_in_str(key, name) for name in ('vgg', 'lpips'))
+  return interesting_point(vgg, x), _any_point(lpips, x, 0.6)
 
 
 def _any_point(key: jax.Array, x: jax.Array, reach: float) -> jax.Array:
@@ -170,17 +163,19 @@ def _any_point(key: jax.Array, x: jax.Array, reach: float) -> jax.Array:
 
 def interesting_point(key: jax.Array, x: jax.Array) -> jax.Array:
   """[B, 2]: in 4 of 10 cases the mouth, in 4 an eye, else anywhere."""
-  keys = jax.random.split(key, 3)
+  draw = functools.partial(rng.fold_in_str, key)
   regions = jnp.stack(
     [
       *[x[:, jnp.asarray(MOUTH), :2].mean(1)] * 4,
       *[x[:, jnp.asarray(pair), :2].mean(1) for pair in LIDS] * 2,
-      *[_any_point(keys[0], x, 0.75)] * 2,
+      *[_any_point(draw('anywhere'), x, 0.75)] * 2,
     ],
     1,
   )
-  choice = jax.random.randint(keys[1], (x.shape[0],), 0, regions.shape[1])
-  noise = jax.random.uniform(keys[2], (x.shape[0], 2), minval=-0.1, maxval=0.1)
+  choice = jax.random.randint(draw('which'), (x.shape[0],), 0, regions.shape[1])
+  noise = jax.random.uniform(
+    draw('shift'), (x.shape[0], 2), minval=-0.1, maxval=0.1
+  )
   return regions[jnp.arange(x.shape[0]), choice] + noise
 
 
