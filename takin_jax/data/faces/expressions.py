@@ -45,14 +45,14 @@ EXPRESSIONS: Mapping[str, Mapping[str, Offset]] = {
     'lower_lids': (0, -0.010),
   },
   'sad': {
-    'corners': (-0.006, 0.036),
+    'corners': (-0.006, 0.042),
     'outer_upper_lip': (0, -0.004),
     'inner_upper_lip': (0, -0.004),
     'outer_lower_lip': (0, -0.016),
     'inner_lower_lip': (0, -0.008),
     'chin': (0, -0.010),
     'upper_lids': (0, 0.010),
-    'brows': (-0.006, -0.022),
+    'brows': (-0.004, -0.036),
   },
   'angry': {
     'corners': (-0.010, 0.006),
@@ -62,7 +62,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, Offset]] = {
     'inner_lower_lip': (0, -0.004),
     'upper_lids': (0, 0.004),
     'lower_lids': (0, -0.014),
-    'brows': (-0.008, 0.034),
+    'brows': (-0.010, 0.042),
   },
   'surprised': {
     'corners': (-0.006, 0.041),
@@ -76,12 +76,12 @@ EXPRESSIONS: Mapping[str, Mapping[str, Offset]] = {
     'brows': (0, -0.042),
   },
   'disgusted': {
-    'corners': (0.012, 0.004),
-    'outer_upper_lip': (0, -0.052),
-    'inner_upper_lip': (0, -0.052),
+    'corners': (0.002, 0.024),
+    'outer_upper_lip': (0, -0.048),
+    'inner_upper_lip': (0, -0.048),
     'upper_lids': (0, 0.006),
     'lower_lids': (0, -0.014),
-    'brows': (-0.004, 0.024),
+    'brows': (-0.004, 0.030),
     'nose': (0, -0.006),
   },
   'fear': {
@@ -90,7 +90,7 @@ EXPRESSIONS: Mapping[str, Mapping[str, Offset]] = {
     'inner_lower_lip': (0, 0.020),
     'upper_lids': (0, -0.016),
     'lower_lids': (0, 0.006),
-    'brows': (-0.008, -0.044),
+    'brows': (-0.008, -0.050),
   },
   'contempt': {
     'left_corner': (-0.030, -0.030),
