@@ -11,8 +11,7 @@ from takin_jax import api
 
 def test_importing_it_imports_nothing_heavy():
   code = (
-    'import sys, takin_jax; assert takin_jax.__all__ == sorted(set('
-    'takin_jax.__all__)) and "load" in dir(takin_jax);'
+    'import sys, takin_jax; assert "load" in dir(takin_jax);'
     'heavy = {"jax", "numpy", "flax", "cv2", "av"} & set(sys.modules);'
     'assert not heavy, heavy'
   )

@@ -54,6 +54,10 @@ class Controls:
     pose_scale: factor on movements of the head.
     max_pose_deg: the head turns less than this far from its place in the
       portrait, in pitch, yaw and roll.
+    max_shift: a driven head moves less than this far from its place, in units
+      of half the crop.
+    max_zoom: and becomes less than this factor larger or smaller, as a
+      logarithm.
     blinks_per_minute: added to motion predicted from speech.
     relative: 1: the changes of a driving video since its first frame move the
       portrait; 0: the portrait takes its expression and pose as they are.
@@ -65,6 +69,8 @@ class Controls:
   motion_scale: float = 1.0
   pose_scale: float = 1.0
   max_pose_deg: float = 180.0
+  max_shift: float = 0.3
+  max_zoom: float = 0.2
   blinks_per_minute: float = 0.0
   relative: float = 1.0
   emotion: jax.Array | np.ndarray | None = None

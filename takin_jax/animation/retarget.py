@@ -108,11 +108,12 @@ def drive(
   turn = rotation_matrix(moved.pose_deg) @ jnp.swapaxes(rest, -1, -2)
   turn = controls.pose_scale * pose_from_matrix(turn)
   rotation = rotation_matrix(_limit(turn, controls.max_pose_deg)) @ rest
-  size = 1.0 + controls.pose_scale * (moved.scale / source.scale - 1.0)
+  zoom = controls.pose_scale * jnp.log(moved.scale / source.scale)
+  shift = controls.pose_scale * (moved.t - source.t)
   moved = Motion(
     exp=source.exp + controls.motion_scale * (moved.exp - source.exp),
-    scale=source.scale * size,
-    t=source.t + controls.pose_scale * (moved.t - source.t),
+    scale=source.scale * jnp.exp(_limit(zoom, controls.max_zoom)),
+    t=source.t + _limit(shift, controls.max_shift),
     pose_deg=pose_from_matrix(rotation),
   )
   return jax.tree.map(
@@ -120,6 +121,6 @@ def drive(
   )
 
 
-def _limit(turn_deg: jax.Array, limit_deg: jax.Array) -> jax.Array:
-  """Small turns as they are, large ones gently held below the limit."""
-  return limit_deg * jnp.tanh(turn_deg / limit_deg)
+def _limit(change: jax.Array, limit: jax.Array) -> jax.Array:
+  """Small changes as they are, large ones gently held below the limit."""
+  return limit * jnp.tanh(change / limit)

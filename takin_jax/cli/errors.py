@@ -3,15 +3,20 @@
 It knows nothing but the package's one error, so that every `main` may use it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
 import functools
 import os
+import signal
 import sys
+import threading
 
 from takin_jax.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells say it
+# A closed terminal and a service manager end a command as Ctrl-C does.
+_ALIKE = ('SIGTERM', 'SIGHUP')
 
 
 def command(
@@ -37,7 +42,8 @@ def command(
     def run(*args: object, **kwargs: object) -> int:
       open_standard_streams()
       try:
-        return main(*args, **kwargs)
+        with _ended_like_ctrl_c():
+          return main(*args, **kwargs)
       except (InputError, OSError, *more) as error:
         print(f'{name}: {_sentence(error, options)}', file=sys.stderr)
         return BAD_INPUT
@@ -70,3 +76,25 @@ def _sentence(error: Exception, options: Mapping[str, str] | None) -> str:
   argument = getattr(error, 'argument', '')
   option = (options or {}).get(argument)
   return f'{option}: {error.sentence}' if option else str(error)
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+  """Within, other signals clean up, too; those that are ignored stay so."""
+  before = {}
+
+  def interrupt(number: int, frame: object) -> None:
+    for alike in before:  # one that comes while it cleans up changes nothing
+      signal.signal(alike, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+  if threading.current_thread() is threading.main_thread():
+    for name in _ALIKE:
+      number = getattr(signal, name, None)
+      if number and signal.getsignal(number) == signal.SIG_DFL:
+        before[number] = signal.signal(number, interrupt)
+  try:
+    yield
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)

@@ -50,6 +50,8 @@ def main(
   add_options(parser)
   argv = sys.argv[1:] if argv is None else argv
   args = parser.parse_args(with_crops_joined(argv))
+  # XLA writes blocks of asterisks about compilations that take long.
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   if args.device == 'cpu':
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
   _show_notes()
@@ -123,3 +125,4 @@ def _show_notes() -> None:
   for handler in [*notes.handlers]:  # of an earlier call, with its own stderr
     notes.removeHandler(handler)
   notes.addHandler(logging.StreamHandler())
+  notes.setLevel(logging.INFO)

@@ -9,6 +9,7 @@ come out as uint8.
 import concurrent.futures
 import contextlib
 import functools
+import logging
 import pathlib
 import threading
 from typing import Any
@@ -33,6 +34,7 @@ from takin_jax.types import Motion, Source
 Params = dict[str, Any]
 
 _NAME = 'program'  # of the one program in a stored file
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -194,9 +196,14 @@ class Engine:
         return
       keep = self._store is not None
       with compilation.bypass_cache() if keep else contextlib.nullcontext():
+        if not self._traces:
+          _log.info('Compiling for this machine, which is done once ...')
         traced = [self._traced(program) for program in missing]
         made = pool.map(lambda trace: trace.lower().compile(), traced)
-        compiled = dict(zip(missing, made, strict=True))
+        compiled = {}
+        for program, executable in zip(missing, made, strict=True):
+          compiled[program] = executable
+          _log.info('... %s', type(program).__name__)
     self._compiled |= compiled
     if self._store is not None:
       for program, made in compiled.items():

@@ -137,7 +137,8 @@ class Pipeline:
 
     Args:
       portrait: path, file object or [H, W, 3] uint8 RGB.
-      video: path, file object or [T, H, W, 3] uint8 RGB at 25 Hz.
+      video: path, file object or [T, H, W, 3] uint8 RGB at 25 Hz. A picture
+        is held for ten seconds: its expression and pose as they are.
       controls: as for `speak`; `relative=0` takes the driving expression and
         pose as they are.
       crop: as for `speak`.
@@ -156,6 +157,8 @@ class Pipeline:
     wanted = reenactment.PROGRAMS
     picture = self._read(portrait, crop, wanted)
     driving = read_driving_video(video, driving_crop)
+    if driving.still:  # it has no changes
+      controls = controls.replace(relative=0.0)
 
     def start() -> Iterator[np.ndarray]:
       source = self._encode(picture, wanted)

@@ -25,15 +25,17 @@ def reenact(
     engine: the model.
     source: the portrait, of `engine.encode_source`.
     pictures: [size_px, size_px, 3] uint8 each; the changes since the first
-      move the portrait.
+      move the portrait. The same object again gives the same frame.
     controls: relative or absolute motion, scales and limits.
 
   Yields:
     [1, H, W, 3] uint8, as `frames.fetch` takes it.
   """
   controls = controls.as_arrays(3 * source.kp.shape[-2])
-  first = None
+  first = last = frame = None
   for picture in pictures:
-    motion = engine.extract_motion(picture)
-    first = motion if first is None else first
-    yield engine.reenact(source, first, motion, controls)
+    if picture is not last:
+      last, motion = picture, engine.extract_motion(picture)
+      first = motion if first is None else first
+      frame = engine.reenact(source, first, motion, controls)
+    yield frame

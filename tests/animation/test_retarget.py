@@ -55,7 +55,8 @@ def test_the_head_stays_below_the_limit():
 
 def test_relative_driving_is_relative_motion():
   source, first, now = (random_motion(i) for i in range(3))
-  motion = drive(source, first, now, Controls(max_pose_deg=1e4))
+  free = Controls(max_pose_deg=1e4, max_shift=1e3, max_zoom=1e3)
+  motion = drive(source, first, now, free)
   wanted = relative_motion(source, first, now)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, atol=1e-3), motion, wanted
@@ -85,6 +86,23 @@ def test_the_first_driving_frame_leaves_the_portrait_as_it_is():
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), motion, source
   )
+
+
+def test_a_driven_head_stays_near_its_place():
+  """However far the driving one goes; small movements are as they were."""
+  source = first = random_motion(0)
+
+  def driven(by):
+    now = first.replace(t=first.t + by, scale=first.scale * (1 + by))
+    motion = drive(source, first, now, Controls())
+    return motion.t - source.t, motion.scale / source.scale
+
+  shift, size = driven(0.02)
+  np.testing.assert_allclose(shift, 0.02, atol=1e-3)
+  np.testing.assert_allclose(size, 1.02, atol=1e-3)
+  shift, size = driven(5.0)
+  assert (shift < 0.31).all() and (size < np.exp(0.21)).all()
+  assert (shift > driven(0.2)[0]).all()
 
 
 def test_absolute_driving_takes_expression_and_pose():

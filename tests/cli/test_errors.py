@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -72,3 +74,32 @@ def test_streams_that_are_closed_are_not_reused(tmp_path, closed):
   root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
   assert subprocess.run(command, cwd=root).returncode == 0
   assert path.read_text() == 'done'
+
+
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGHUP'])
+def test_other_signals_end_it_like_ctrl_c(name, capsys):
+  number, cleaned = getattr(signal, name), []
+
+  @command('prog')
+  def main():
+    try:
+      os.kill(os.getpid(), number)
+      time.sleep(5)
+    finally:
+      os.kill(os.getpid(), number)  # the second one does not disturb it
+      cleaned.append(True)
+
+  assert signal.getsignal(number) == signal.SIG_DFL
+  assert main() == 130
+  assert cleaned and signal.getsignal(number) == signal.SIG_DFL
+  assert capsys.readouterr().err == 'prog: interrupted.\n'
+
+
+def test_what_nohup_ignores_stays_ignored():
+  before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  try:
+    seen = []
+    command('prog')(lambda: seen.append(signal.getsignal(signal.SIGHUP)))()
+    assert seen == [signal.SIG_IGN]
+  finally:
+    signal.signal(signal.SIGHUP, before)

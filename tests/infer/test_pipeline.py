@@ -144,7 +144,7 @@ def test_chunks_are_whole_frames(pipe, wrong, argument):
 
 def test_a_driving_video_without_a_face(pipe):
   video = np.stack([make.NOISE] * 3)
-  with pytest.raises(InputError, match='^driving_crop: .*no face'):
+  with pytest.raises(InputError, match='^driving_crop: .*no frame shows'):
     pipe.drive(make.NOISE, video, **WHOLE)
   with pytest.raises(InputError, match='^video: .*not a file'):
     pipe.drive(make.NOISE, 'nowhere.mp4', **WHOLE)

@@ -12,6 +12,7 @@ from takin_jax.data.faces.crop import (
   clamp_crop,
   crop_around,
   crop_image,
+  moved_inside,
 )
 from takin_jax.data.faces.find import find_crop, find_faces
 from takin_jax.data.faces.landmarks import (
@@ -20,6 +21,7 @@ from takin_jax.data.faces.landmarks import (
   landmark_box,
   landmarker,
 )
+from takin_jax.data.faces.track import Track, track_face
 
 __all__ = [
   'CROP_RAISE',
@@ -27,6 +29,7 @@ __all__ = [
   'CropBox',
   'Face',
   'Landmarker',
+  'Track',
   'clamp_crop',
   'crop_around',
   'crop_image',
@@ -35,4 +38,6 @@ __all__ = [
   'find_faces',
   'landmark_box',
   'landmarker',
+  'moved_inside',
+  'track_face',
 ]

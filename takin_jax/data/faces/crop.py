@@ -9,6 +9,9 @@ import numpy as np
 # chin have room, and footage that is already cropped to a head still fits.
 CROP_SCALE = 1.7
 CROP_RAISE = 0.06
+# A crop that leaves the picture is moved back by up to this much of its side;
+# what is still outside repeats the picture's edge.
+MOST_MOVED = 0.12
 
 
 class CropBox(NamedTuple):
@@ -41,6 +44,19 @@ def clamp_crop(crop: CropBox, width: int, height: int) -> CropBox:
   x = round(min(max(crop.x, 0), width - size))
   y = round(min(max(crop.y, 0), height - size))
   return CropBox(x, y, size)
+
+
+def moved_inside(crop: CropBox, width: int, height: int) -> CropBox:
+  """Moves a crop that leaves the picture back, by at most `MOST_MOVED`."""
+
+  def moved(start: float, length: int) -> int:
+    if crop.size > length:
+      return round(start)
+    most = MOST_MOVED * crop.size
+    inside = min(max(start, 0), length - crop.size)
+    return round(start + min(max(inside - start, -most), most))
+
+  return crop._replace(x=moved(crop.x, width), y=moved(crop.y, height))
 
 
 def crop_image(image: np.ndarray, crop: CropBox, size: int) -> np.ndarray:

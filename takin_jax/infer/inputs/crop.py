@@ -5,21 +5,20 @@ sees, in pixels of the picture.
 """
 
 from collections.abc import Iterator, Sequence
-import itertools
 import logging
 
 import numpy as np
 
-from takin_jax.data.faces import CropBox, find_crop, find_faces
+from takin_jax.data.faces import (
+  CropBox,
+  Track,
+  find_crop,
+  find_faces,
+  moved_inside,
+  track_face,
+)
 from takin_jax.data.media import MediaError
 from takin_jax.errors import InputError
-from takin_jax.face import FRAME_RATE_HZ
-
-# Driving video: frames looked at for the face, one every so many.
-_LOOKS, _LOOK_EVERY = 8, 12
-# A crop that leaves the picture is moved back by up to this much of its side;
-# what is still outside repeats the picture's edge.
-_MOST_MOVED = 0.12
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +50,16 @@ def parse_crop(crop: str | Sequence[float], argument: str = 'crop') -> Mode:
   return x, y, size
 
 
-def portrait_crop(image: np.ndarray, mode: Mode, name: str) -> CropBox:
+def portrait_crop(
+  image: np.ndarray, mode: Mode, name: str, argument: str = 'crop'
+) -> CropBox:
   """The part of a portrait that is animated.
 
   Args:
     image: [H, W, 3] uint8.
     mode: as `parse_crop` gives it.
     name: of the picture, for messages.
+    argument: where it was given, likewise.
 
   Raises:
     InputError: there is no face, or nothing at the given place.
@@ -65,7 +67,7 @@ def portrait_crop(image: np.ndarray, mode: Mode, name: str) -> CropBox:
   try:
     found = _found_crops(image, mode)
   except MediaError as error:
-    raise InputError(f'{name}: {error}', 'crop') from None
+    raise InputError(f'{name}: {error}', argument) from None
   if len(found) > 1:
     _log.warning(
       '%s shows %d faces: the largest is animated.', name, len(found)
@@ -73,33 +75,44 @@ def portrait_crop(image: np.ndarray, mode: Mode, name: str) -> CropBox:
   return found[0]
 
 
-def driving_crop(
+def driving_track(
   frames: Iterator[np.ndarray], mode: Mode, name: str
-) -> CropBox:
-  """The part of a driving video that is followed: one constant square.
+) -> Track | CropBox:
+  """The part of a driving video that is followed.
 
   Args:
     frames: [H, W, 3] uint8 each, at 25 Hz.
     mode: as for a portrait.
     name: of the video, for messages.
 
+  Returns:
+    A face through the video, or the one square that was given.
+
   Raises:
     InputError: there is no face, or nothing at the given place.
   """
-  stop = _LOOKS * _LOOK_EVERY
-  crops, problem = [], None
-  for image in itertools.islice(frames, 0, stop, _LOOK_EVERY):
+  if mode != 'auto':
+    image = next(frames)
     try:
-      crops.append(_found_crops(image, mode)[0])
+      return find_crop(image, mode)
     except MediaError as error:
-      problem = error
-    if mode != 'auto':
-      break
-  if not crops:
+      raise InputError(f'{name}: {error}', 'driving_crop') from None
+  track = track_face(frames)
+  if track is None:
     raise InputError(
-      f'{name}, first {stop / FRAME_RATE_HZ:.0f} s: {problem}', 'driving_crop'
+      f'{name}: no frame shows a face that can be found: give the square '
+      'around the head as x,y,size, or take a video with a larger one.',
+      'driving_crop',
     )
-  return _typical(crops)
+  missing = int((~track.found).sum())
+  if missing:
+    _log.warning(
+      '%s: %d of %d frames show no face: the last expression is held.',
+      name,
+      missing,
+      len(track.found),
+    )
+  return track
 
 
 def _found_crops(image: np.ndarray, mode: Mode) -> list[CropBox]:
@@ -108,30 +121,4 @@ def _found_crops(image: np.ndarray, mode: Mode) -> list[CropBox]:
   if not found:
     return [find_crop(image, mode)]
   height, width = image.shape[:2]
-  return [
-    crop._replace(
-      x=_moved_inside(crop.x, crop.size, width),
-      y=_moved_inside(crop.y, crop.size, height),
-    )
-    for crop in found
-  ]
-
-
-def _moved_inside(start: float, size: float, length: int) -> int:
-  """Where a span of a line of pixels begins when it is moved inside."""
-  if size > length:
-    return round(start)
-  most = _MOST_MOVED * size
-  moved = min(max(start, 0), length - size)
-  return round(start + min(max(moved - start, -most), most))
-
-
-def _typical(crops: list[CropBox]) -> CropBox:
-  """Median place and size of a face over several frames."""
-  x, y, size = np.array(crops, float).T
-  middle = np.median(size)
-  return CropBox(
-    round(np.median(x + size / 2) - middle / 2),
-    round(np.median(y + size / 2) - middle / 2),
-    round(middle),
-  )
+  return [moved_inside(crop, width, height) for crop in found]

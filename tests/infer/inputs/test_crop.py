@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from takin_jax.data.faces import CropBox
+from takin_jax.data.faces import CropBox, moved_inside
 from takin_jax.errors import InputError
 from takin_jax.infer.inputs import crop as crop_lib
 
@@ -32,11 +32,13 @@ def test_the_default_portrait_is_found_and_fits():
   ('start', 'moved'), [(-5, 0), (30, 30), (-50, -38), (120, 108), (103, 100)]
 )
 def test_a_crop_is_moved_inside_but_not_far(start, moved):
-  assert crop_lib._moved_inside(start, 100, 200) == moved
+  box = moved_inside(CropBox(start, 30, 100), 200, 150)
+  assert box == (moved, 30, 100)
 
 
 def test_a_crop_larger_than_the_picture_stays():
-  assert crop_lib._moved_inside(-70, 300, 200) == -70
+  box = CropBox(-70, 0, 300)
+  assert moved_inside(box, 200, 300) == box
 
 
 def test_two_faces_are_told(caplog):
@@ -50,8 +52,3 @@ def test_no_face_names_the_picture_and_the_remedy():
     crop_lib.portrait_crop(
       np.full((99, 99, 3), 200, np.uint8), 'auto', 'wall.png'
     )
-
-
-def test_the_typical_crop_ignores_an_odd_one():
-  crops = [CropBox(10, 10, 100), CropBox(12, 10, 100), CropBox(400, 0, 30)]
-  assert crop_lib._typical(crops)[:3] == (12, 10, 100)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from takin_jax.animation.chunks import ChunkConfig
-from takin_jax.data.faces import CropBox
+from takin_jax.data.faces import CropBox, Track
 from takin_jax.data.media import MediaError
 from takin_jax.errors import InputError
 from takin_jax.infer.inputs import crop
@@ -96,7 +96,16 @@ def test_a_session_asks_for_the_emotion_of_every_chunk(engine):
 
 @pytest.fixture
 def a_face_everywhere(monkeypatch):
-  monkeypatch.setattr(crop, 'find_faces', lambda image: [CropBox(0, 8, 80)])
+  box = CropBox(0, 8, 80)
+
+  def track(frames):
+    count = len(list(frames))
+    return Track(
+      np.tile(np.array(box, float), (count, 1)), np.ones(count, bool)
+    )
+
+  monkeypatch.setattr(crop, 'find_faces', lambda image: [box])
+  monkeypatch.setattr(crop, 'track_face', track)
 
 
 def test_expression_is_what_the_extractor_reads(
