@@ -2,6 +2,8 @@
 
   python -m takin_jax.convert liveportrait pretrained_weights --out DIR
   python -m takin_jax.convert hubert facebook/hubert-large-ls960-ft --out DIR
+  python -m takin_jax.convert joyvasa pretrained_weights/JoyVASA --out DIR
+  python -m takin_jax.convert ditto lmdm_v0.4_hubert.pth --out DIR
 
 Both may write to the same folder; `infer.py --weights DIR` and
 `train.init_from` read it. Nothing is written if anything does not fit.
@@ -18,7 +20,7 @@ import numpy as np
 
 from takin_jax import renderer, weights
 from takin_jax.cli.errors import command
-from takin_jax.convert import hubert, liveportrait
+from takin_jax.convert import generators, hubert, liveportrait
 from takin_jax.convert.apply import ConvertError, Result, check
 
 
@@ -31,10 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.error('--out is missing')
   if not args.source:
     parser.error('SRC is empty')
-  if args.model == 'liveportrait':
-    config, results, merge = _liveportrait(Path(args.source))
-  else:
-    config, results, merge = _hubert(args.source)
+  config, results, merge = _MODELS[args.model](args.source)
   if args.dry_run:
     _print(results)
   _check(results)
@@ -49,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     prog='python -m takin_jax.convert',
     description='Public PyTorch checkpoints to a weights folder.',
   )
-  parser.add_argument('model', choices=('liveportrait', 'hubert'))
+  parser.add_argument('model', choices=tuple(_MODELS))
   parser.add_argument(
     'source', metavar='SRC', help='folder, or for hubert a hub name'
   )
@@ -65,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
   return parser
 
 
-def _liveportrait(source: Path) -> tuple[dict[str, Any], Any, Any]:
-  model, results = liveportrait.convert(liveportrait.read(source))
+def _liveportrait(source: str) -> tuple[dict[str, Any], Any, Any]:
+  model, results = liveportrait.convert(liveportrait.read(Path(source)))
   return {'name': 'liveportrait', 'model': model}, results, liveportrait.merge
 
 
@@ -78,6 +77,39 @@ def _hubert(source: str) -> tuple[dict[str, Any], Any, Any]:
     'model': {'speech': dataclasses.asdict(cfg)},
   }
   return config, results, lambda r: {'speech': r['speech'].variables['params']}
+
+
+def _joyvasa(source: str) -> tuple[dict[str, Any], Any, Any]:
+  cfg, state, stats = generators.read_joyvasa(Path(source))
+  return _generator('joyvasa', cfg, state, {'stats': stats})
+
+
+def _ditto(source: str) -> tuple[dict[str, Any], Any, Any]:
+  return _generator('ditto', *generators.read_ditto(Path(source)), {})
+
+
+def _generator(
+  kind: str, cfg: Any, state: Any, more: dict[str, Any]
+) -> tuple[dict[str, Any], Any, Any]:
+  results = {'denoiser': generators.convert(cfg, state)}
+  block = {'kind': kind, **dataclasses.asdict(cfg)}
+  config = {'name': kind, 'model': {'denoiser': block}}
+  return (
+    config,
+    results,
+    lambda r: {
+      'denoiser': r['denoiser'].variables['params'],
+      **more,
+    },
+  )
+
+
+_MODELS = {
+  'liveportrait': _liveportrait,
+  'hubert': _hubert,
+  'joyvasa': _joyvasa,
+  'ditto': _ditto,
+}
 
 
 def _check(results: dict[str, Result]) -> None:

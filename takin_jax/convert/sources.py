@@ -167,6 +167,54 @@ def read_safetensors(paths: Iterable[Path]) -> Arrays:
   }
 
 
+def read_pickled_arrays(path: Path) -> Arrays:
+  """NumPy arrays and numbers of a pickled dict, by an unpickler for them alone.
+
+  Raises:
+    ConvertError: if the file is missing, damaged, or holds anything else.
+  """
+  _check_file(path)
+  try:
+    with path.open('rb') as file:
+      value = _ArrayUnpickler(file).load()
+  except ConvertError:
+    raise
+  except Exception as error:  # damage shows in many types of error
+    raise _damaged(path, error) from None
+  if not isinstance(value, dict):
+    raise ConvertError(f'{path} holds no dict of arrays.')
+  arrays = {}
+  for key, item in value.items():
+    item = np.asarray(item)
+    if not np.issubdtype(item.dtype, np.number):
+      raise ConvertError(f'{path} has no numbers for {key!r}.')
+    arrays[str(key)] = item.astype(np.float32)
+  return arrays
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+  """Knows what makes NumPy arrays and numbers, and nothing else."""
+
+  _KNOWN = {
+    ('numpy', 'ndarray'),
+    ('numpy', 'dtype'),
+    ('_codecs', 'encode'),  # of bytes, in old protocols
+    ('numpy.core.multiarray', '_reconstruct'),
+    ('numpy.core.multiarray', 'scalar'),
+    ('numpy.core.numeric', '_frombuffer'),
+    ('numpy._core.multiarray', '_reconstruct'),
+    ('numpy._core.multiarray', 'scalar'),
+    ('numpy._core.numeric', '_frombuffer'),
+  }
+
+  def find_class(self, module: str, name: str) -> Any:
+    if (module, name) in self._KNOWN:
+      return super().find_class(module, name)
+    raise ConvertError(
+      f'A pickle that needs {module}.{name} is refused: only arrays are read.'
+    )
+
+
 def read_json(path: Path) -> dict[str, Any]:
   """A JSON object.
 
