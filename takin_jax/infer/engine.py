@@ -70,6 +70,14 @@ class Engine:
   def diffusion(self) -> DiffusionConfig:
     """How speech becomes motion."""
     self.require(programs.GenerateMotion)
+    kind = self.config.model.denoiser.get('kind')
+    if kind or 'diffusion' not in self.config:
+      raise InputError(
+        f'The weights of {self.config.name!r} have '
+        f'{f"the motion generator of {kind}" if kind else "no sampler"}, with '
+        'which speech cannot be spoken yet: give a driving video, or other '
+        'weights.'
+      )
     return build(DiffusionConfig, self.config.diffusion)
 
   @property
