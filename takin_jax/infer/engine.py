@@ -70,7 +70,7 @@ class Engine:
   def diffusion(self) -> DiffusionConfig:
     """How speech becomes motion."""
     self.require(programs.GenerateMotion)
-    kind = self.config.model.denoiser.get('kind')
+    kind = self.config.model.get('denoiser', {}).get('kind')
     if kind or 'diffusion' not in self.config:
       raise InputError(
         f'The weights of {self.config.name!r} have '
