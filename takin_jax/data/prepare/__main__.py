@@ -10,9 +10,10 @@ people, or a face too small, blurred or turned away are left out.
 Out, per shot: DIR/clips/<id>.array_record. Record 0 is an .npz with the sound
 (16 kHz, in step with the lips), landmarks, pose, blendshapes and `meta` (JSON);
 record 1 + t is frame t as a JPEG of the square face crop, 25 fps. And
-DIR/manifest.tsv (what became of every shot, and why), DIR/blendshapes.json
-(names), DIR/scans (what is known of videos with several shots). Needs MediaPipe
-(extra `data`). Finished shots are kept when run again.
+DIR/manifest.tsv (what became of every shot, why, and who is held out),
+DIR/blendshapes.json (names), DIR/scans (what is known of videos with several
+shots). Where no table has a column `split`, people are held out by themselves.
+Needs MediaPipe (extra `data`). Finished shots are kept when run again.
 """
 
 import argparse

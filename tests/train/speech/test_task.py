@@ -11,16 +11,16 @@ from tests import tiny
 FEATURES = 6
 
 
-def write_records(folder, count, seed):
+def write_records(folder, count, seed, width=FEATURES):
   """Noise whose loudness is in the features."""
   rng = np.random.default_rng(seed)
   folder.mkdir()
   for i in range(count):
     audio = rng.normal(scale=1000, size=16_000).astype(np.int16)
     frames = recordings.frame_count(len(audio))
-    features = rng.normal(size=(frames, FEATURES)).astype(np.float16)
+    features = rng.normal(size=(frames, width)).astype(np.float16)
     np.savez(folder / f'a_{i:03d}_0.npz', audio=audio, features=features)
-  ones = np.ones(FEATURES, np.float32)
+  ones = np.ones(width, np.float32)
   np.savez(folder / recordings.STATS_FILE, mean=0 * ones, std=ones)
 
 
