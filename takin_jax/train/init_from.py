@@ -4,6 +4,7 @@ from collections.abc import Iterable
 import pathlib
 
 import jax
+from ml_collections import ConfigDict
 import numpy as np
 
 from takin_jax import weights
@@ -13,16 +14,22 @@ from takin_jax.train.state import Params
 from takin_jax.train.steps import STATS
 
 
-def load_groups(name_or_dir: str) -> Params:
-  """Parameter groups of a run (its averaged parameters) or weights folder."""
+def load(name_or_dir: str) -> tuple[ConfigDict, Params]:
+  """Config and parameters of a run (its averaged ones) or weights folder."""
   path = pathlib.Path(name_or_dir)
-  if (path / checkpoint.FOLDER).is_dir():
-    checkpoints = checkpoint.Checkpoints(path)
-    try:
-      return checkpoints.ema()
-    finally:
-      checkpoints.close()
-  return weights.load(name_or_dir)[1]
+  if not (path / checkpoint.FOLDER).is_dir():
+    return weights.load(name_or_dir)
+  config = checkpoint.read_config(path)
+  checkpoints = checkpoint.Checkpoints(path)
+  try:
+    return config, checkpoints.ema()
+  finally:
+    checkpoints.close()
+
+
+def load_groups(name_or_dir: str) -> Params:
+  """Parameter groups of a run or weights folder."""
+  return load(name_or_dir)[1]
 
 
 def check(sources: Iterable[str]) -> None:

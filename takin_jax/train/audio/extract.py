@@ -27,15 +27,14 @@ from ml_collections import ConfigDict
 import numpy as np
 import tqdm
 
-from takin_jax import audio_to_motion, compilation, renderer, weights
+from takin_jax import audio_to_motion, compilation, renderer
 from takin_jax.cli.errors import command
 from takin_jax.data import records
 from takin_jax.data.batches import motion_clips, motion_windows
 from takin_jax.data.records import motion_cache
 from takin_jax.data.speech import recordings
 from takin_jax.errors import InputError
-from takin_jax.train import checkpoint
-from takin_jax.train.init_from import load_groups
+from takin_jax.train import init_from
 
 Params = dict[str, Any]
 Batched = Callable[[np.ndarray], Any]
@@ -73,10 +72,7 @@ def open_group(path: str, group: str) -> tuple[ConfigDict, Params]:
   Raises:
     InputError: if there is no such folder or group.
   """
-  if (Path(path) / checkpoint.FOLDER).is_dir():
-    config, params = checkpoint.read_config(path), load_groups(path)
-  else:
-    config, params = weights.load(path)
+  config, params = init_from.load(path)
   if group not in params:
     raise InputError(f'{path} has no parameter group {group!r}.')
   return config.model, {group: params[group]}

@@ -13,13 +13,13 @@ import jax
 from ml_collections import ConfigDict
 import numpy as np
 
-from takin_jax import renderer, weights
+from takin_jax import renderer
 from takin_jax.animation import retarget
 from takin_jax.animation.controls import Controls
 from takin_jax.data.batches import frame_pairs
 from takin_jax.data.media import VideoWriter
 from takin_jax.ops.geometry import transform_keypoints
-from takin_jax.train import checkpoint, init_from
+from takin_jax.train import init_from
 from takin_jax.types import Motion, Source
 
 _FRAMES = 25  # that are rendered at once
@@ -86,12 +86,8 @@ class TalkingVideos:
 
 def _renderer(name: str) -> tuple[Any, Any, Any, Any]:
   """Model block, parameters, jitted encoder and renderer of stage 1."""
-  if (pathlib.Path(name) / checkpoint.FOLDER).is_dir():
-    model = checkpoint.read_config(name).model
-    params = init_from.load_groups(name)
-  else:
-    config, params = weights.load(name)
-    model = config.model
+  config, params = init_from.load(name)
+  model = config.model
   groups = (*renderer.MODULES, *renderer.OPTIONAL, renderer.STATS)
   params = {k: v for k, v in params.items() if k in groups}
 
