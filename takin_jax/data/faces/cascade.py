@@ -44,6 +44,8 @@ class _Look(NamedTuple):
   angle_deg: float = 0.0  # and turned
   margin: float = 0.0  # and given a margin, for faces cut off by the edge
   mirror: bool = False  # the profile cascade knows one side only
+  least: float = 0.05  # side of the smallest window, of the shorter side
+  neighbours: int = 3  # windows that must agree
 
 
 # In this order until one finds a face.
@@ -57,12 +59,19 @@ _LOOKS = (
   _Look(cascade=_PROFILE, mirror=True),
 )
 TILE_PX = 1200
-_SMALL = _Look(longest_px=TILE_PX)
+# Unsure windows, too: each is looked at again by itself.
+_SMALL = _Look(
+  cascade=_FRONTAL._replace(min_weight=0.0),
+  longest_px=TILE_PX,
+  least=0.03,
+  neighbours=1,
+)
 # Weights of false windows reach 56.4 in pictures that are upside down; true
 # faces have 57.0 (median of 57 portraits).
 _SURE, _CLEAR, _CLEARER = 56.5, 56.0, 0.8
+_LIKELY = 5  # windows of a part
+_AROUND, _NEAR_PX = 2.5, 320  # of a small window, and its side
 _SCALE_STEP = 1.1
-_MIN_NEIGHBOURS = 3
 _MIN_PX = 24
 _WEIGHT_RANGE = 1.5  # a window this much below the best one is no face
 
@@ -88,8 +97,18 @@ def detect_boxes(image: np.ndarray) -> np.ndarray:
 def detect_small(image: np.ndarray) -> np.ndarray:
   """As `detect_boxes`, in a part of a large picture: clear, small faces."""
   gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-  squares = [s for s in _search(gray, _SMALL) if s[3] >= _CLEAR]
-  return _boxes(_distinct(squares))
+  likely = sorted(_search(gray, _SMALL), key=lambda s: -s[3])[:_LIKELY]
+  return _boxes(_distinct([s for s in likely if _is_clear(gray, s)]))
+
+
+def _is_clear(gray: np.ndarray, square: tuple) -> bool:
+  """Whether a small window is still a face when it is looked at alone."""
+  x, y, side, weight = square
+  corner = [max(round(v - _AROUND * side / 2), 0) for v in (x, y)]
+  end = [round(v + _AROUND * side / 2) for v in (x, y)]
+  near = gray[corner[1] : end[1], corner[0] : end[0]]
+  near = cv2.resize(near, (_NEAR_PX, _NEAR_PX), interpolation=cv2.INTER_CUBIC)
+  return max(weight, _best_weight(near)) >= _CLEAR
 
 
 def quarter_turns(image: np.ndarray) -> int:
@@ -131,11 +150,11 @@ def _search(
 ) -> Iterator[tuple[float, float, float, float]]:
   """Yields (centre x, centre y, side, weight) in pixels of `gray`."""
   view, to_view = _view(gray, look)
-  least = max(_MIN_PX, int(0.05 * min(view.shape)))
+  least = max(_MIN_PX, int(look.least * min(view.shape)))
   windows, _, weights = _classifier(look.cascade.file).detectMultiScale3(
     view,
     _SCALE_STEP,
-    _MIN_NEIGHBOURS,
+    look.neighbours,
     minSize=(least, least),
     outputRejectLevels=True,
   )
@@ -154,9 +173,8 @@ def _view(gray: np.ndarray, look: _Look) -> tuple[np.ndarray, np.ndarray]:
   height, width = gray.shape
   zoom = 1 + 2 * look.margin
   scale = min(1.0, look.longest_px / (zoom * max(height, width)))
-  small = cv2.resize(
-    gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
-  )
+  size = [max(round(scale * n), 1) for n in (width, height)]
+  small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
   h, w = small.shape
   out_h, out_w = round(zoom * h), round(zoom * w)
   move = cv2.getRotationMatrix2D((w / 2, h / 2), look.angle_deg, 1.0)

@@ -17,7 +17,7 @@ from takin_jax.data.faces.landmarks import (
   landmarker,
   local_model,
 )
-from takin_jax.data.faces.tiles import look_in_tiles
+from takin_jax.data.faces.tiles import look_in_tiles, with_smaller
 from takin_jax.data.media import MediaError
 
 _DETECT_PX = 640
@@ -113,7 +113,9 @@ def _landmark_boxes(image: np.ndarray) -> np.ndarray:
       return np.array(boxes, np.float32).reshape(-1, 4)
 
     boxes = detect(image)
-    return boxes if len(boxes) else look_in_tiles(image, detect, _DETECT_PX)
+    if not len(boxes):
+      return look_in_tiles(image, detect, _DETECT_PX)
+    return with_smaller(boxes, image, detect, _DETECT_PX)
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:
@@ -134,7 +136,8 @@ def _roll_deg(face: Face, width: int, height: int) -> float:
 
 def _no_face(image: np.ndarray) -> str:
   """Why a picture cannot be used: a turn of it may show a face."""
-  turns = cascade.quarter_turns(image) or _landmark_turns(image)
+  thin = min(image.shape[:2]) < _MIN_PX
+  turns = 0 if thin else cascade.quarter_turns(image) or _landmark_turns(image)
   if turns:
     return (
       f'The picture shows a face when it is turned {_TURNS[turns]}: turn it so '

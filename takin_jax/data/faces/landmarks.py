@@ -17,6 +17,7 @@ import urllib.request
 import numpy as np
 
 from takin_jax.data.media import MediaError
+from takin_jax.data.media.quiet import quiet
 
 MODEL_ENV = 'TAKIN_FACE_LANDMARKER'
 _MODEL_URL = (
@@ -73,7 +74,7 @@ def landmarker(
   model = find_model(path)
   import mediapipe  # takes a second, and is optional
 
-  with _without_log():
+  with quiet():
     detector = Landmarker(mediapipe, model, tracking)
   try:
     yield detector
@@ -178,19 +179,6 @@ class Landmarker:
 
   def close(self) -> None:
     self._net.close()
-
-
-@contextlib.contextmanager
-def _without_log() -> Iterator[None]:
-  """Keeps what MediaPipe's native code says at start-up off the terminal."""
-  with open(os.devnull, 'w') as nowhere:
-    saved = os.dup(2)
-    os.dup2(nowhere.fileno(), 2)
-    try:
-      yield
-    finally:
-      os.dup2(saved, 2)
-      os.close(saved)
 
 
 def _installed() -> bool:

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from takin_jax.data.media.decode import StrPath, file_url, require_file
 from takin_jax.data.media.errors import MediaError
+from takin_jax.data.media.quiet import quiet
 
 # A head may claim any size: what is larger is not decoded.
 _MAX_PIXELS = 120_000_000
@@ -54,7 +55,8 @@ def read_image(path: StrPath) -> np.ndarray:
     return _heic(path)
   size, orientation = _head(data, path)
   _check_size(*size, path)
-  image = _decode(np.frombuffer(data, np.uint8))
+  with quiet():
+    image = _decode(np.frombuffer(data, np.uint8))
   if image is None:
     raise _unreadable(path)
   turns, mirrored = _ORIENTATIONS.get(orientation, (0, False))
