@@ -1,8 +1,11 @@
 """Random changes of pictures together with the geometry they show."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
+from takin_jax import rng
 from takin_jax.ops.grid_sample import center_grid, grid_sample
 
 
@@ -10,12 +13,12 @@ def random_colors(
   key: jax.Array, batch: int, strength: float = 0.15
 ) -> tuple[jax.Array, jax.Array]:
   """Gain [B, 1, 1, 3] around 1 and offset [B, 1, 1, 1] around 0."""
-  key_gain, key_offset = jax.random.split(key)
+  draw = functools.partial(rng.fold_in_str, key)
   gain = 1 + strength * jax.random.uniform(
-    key_gain, (batch, 1, 1, 3), minval=-1, maxval=1
+    draw('gain'), (batch, 1, 1, 3), minval=-1, maxval=1
   )
   offset = (strength / 2) * jax.random.uniform(
-    key_offset, (batch, 1, 1, 1), minval=-1, maxval=1
+    draw('offset'), (batch, 1, 1, 1), minval=-1, maxval=1
   )
   return gain, offset
 
@@ -53,16 +56,16 @@ def random_similarity(
   Returns:
     The three, changed.
   """
-  keys = jax.random.split(key, 4)
+  draw = functools.partial(rng.fold_in_str, key)
   b, size = image.shape[:2]
 
   def uniform(key: jax.Array, limit: float, *shape: int) -> jax.Array:
     return jax.random.uniform(key, (b, *shape), minval=-limit, maxval=limit)
 
-  scale = jnp.exp(uniform(keys[0], max_log_scale, 1, 1))
-  roll_deg = uniform(keys[1], max_roll_deg)
-  roll_deg *= jax.random.bernoulli(keys[2], 0.5, (b,))
-  shift = uniform(keys[3], max_shift, 1, 2)
+  scale = jnp.exp(uniform(draw('scale'), max_log_scale, 1, 1))
+  roll_deg = uniform(draw('roll'), max_roll_deg)
+  roll_deg *= jax.random.bernoulli(draw('rolls'), 0.5, (b,))
+  shift = uniform(draw('shift'), max_shift, 1, 2)
   angle = jnp.deg2rad(roll_deg)
   c, s = jnp.cos(angle), jnp.sin(angle)
   rotation = jnp.stack([c, s, -s, c], -1).reshape(b, 2, 2)  # for row vectors
@@ -91,21 +94,21 @@ def random_surroundings(
   Returns:
     [B, H, H, 3].
   """
-  keys = jax.random.split(key, 6)
+  draw = functools.partial(rng.fold_in_str, key)
   b, size = image.shape[:2]
   low, high = x[..., :2].min(1), x[..., :2].max(1)
-  radius = jax.random.uniform(keys[0], (b, 2), minval=0.5, maxval=0.8)
+  radius = jax.random.uniform(draw('radius'), (b, 2), minval=0.5, maxval=0.8)
   radius *= high - low
   middle = (low + high) / 2
   around = _outside(size, middle, radius, 2)
-  around *= jax.random.bernoulli(keys[1], share, (b, 1, 1, 1))
+  around *= jax.random.bernoulli(draw('around'), share, (b, 1, 1, 1))
   # Upside down, or there would be a second face.
   others = jnp.roll(image, 1 + b // 2, 0)[:, ::-1]
-  spot = jax.random.uniform(keys[2], (b, 2), minval=-1, maxval=1)
+  spot = jax.random.uniform(draw('spot'), (b, 2), minval=-1, maxval=1)
   spot = middle + spot * (high - low) / 2
-  patch = jax.random.uniform(keys[3], (b, 2), minval=0.08, maxval=0.3)
+  patch = jax.random.uniform(draw('patch'), (b, 2), minval=0.08, maxval=0.3)
   covered = 1.0 - _outside(size, spot, patch, 8)
-  covered *= jax.random.bernoulli(keys[4], share / 2, (b, 1, 1, 1))
+  covered *= jax.random.bernoulli(draw('covered'), share / 2, (b, 1, 1, 1))
   hidden = jnp.maximum(around, covered)
   return image + hidden * (others - image)
 
@@ -130,25 +133,27 @@ def random_backgrounds(
   Returns:
     Both pictures.
   """
-  keys = jax.random.split(key, 7)
+  draw = functools.partial(rng.fold_in_str, key)
   b, size = images[0].shape[:2]
   # Upside down, or there would be a second face.
   other = jnp.roll(images[0], 1 + b // 2, 0)[:, ::-1]
-  ends = jax.random.uniform(keys[0], (2, b, 1, 1, 3))
+  ends = jax.random.uniform(draw('ends'), (2, b, 1, 1, 3))
   ends = jnp.clip(1.6 * ends - 0.3, 0.0, 1.0)
   ends = ends.at[1].set(
-    jnp.where(jax.random.bernoulli(keys[1], 0.5, (b, 1, 1, 1)), *ends)
+    jnp.where(
+      jax.random.bernoulli(draw('one_colour'), 0.5, (b, 1, 1, 1)), *ends
+    )
   )
-  slope = jax.random.normal(keys[2], (b, 1, 1, 2))
+  slope = jax.random.normal(draw('slope'), (b, 1, 1, 2))
   along = jax.nn.sigmoid(2.0 * (center_grid(size, size) * slope).sum(-1))[
     ..., None
   ]
   plain = ends[0] + along * (ends[1] - ends[0])
-  pictured = jax.random.bernoulli(keys[3], 0.5, (b, 1, 1, 1))
+  pictured = jax.random.bernoulli(draw('pictured'), 0.5, (b, 1, 1, 1))
   background = jnp.where(pictured, other, plain)
-  chosen = jax.random.bernoulli(keys[4], share, (b, 1, 1, 1))
-  reach = jax.random.uniform(keys[5], (b, 2), minval=0.5, maxval=0.85)
-  edge = jax.random.uniform(keys[6], (b, 1, 1, 1), minval=0.03, maxval=0.2)
+  chosen = jax.random.bernoulli(draw('chosen'), share, (b, 1, 1, 1))
+  reach = jax.random.uniform(draw('reach'), (b, 2), minval=0.5, maxval=0.85)
+  edge = jax.random.uniform(draw('edge'), (b, 1, 1, 1), minval=0.03, maxval=0.2)
   out = []
   for image, x in zip(images, points, strict=True):
     low, high = x[..., :2].min(1), x[..., :2].max(1)

@@ -9,6 +9,7 @@ from flax import struct
 import jax
 import jax.numpy as jnp
 
+from takin_jax import rng
 from takin_jax.ops.grid_sample import (
   center_grid,
   corner_grid,
@@ -65,7 +66,10 @@ def random_thin_plate(
   side: int = 5,
 ) -> ThinPlate:
   """Draws warps: identity + N(0, affine^2), control weights N(0, bend^2)."""
-  key_affine, key_bend = jax.random.split(key)
-  noise = affine * jax.random.normal(key_affine, (batch, 2, 3))
-  weights = bend * jax.random.normal(key_bend, (batch, side * side))
+  noise = affine * jax.random.normal(
+    rng.fold_in_str(key, 'affine'), (batch, 2, 3)
+  )
+  weights = bend * jax.random.normal(
+    rng.fold_in_str(key, 'bend'), (batch, side * side)
+  )
   return ThinPlate(jnp.eye(2, 3) + noise, weights)
