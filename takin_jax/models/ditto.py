@@ -67,9 +67,8 @@ class Conditions:
 def rotary(x: jax.Array) -> jax.Array:
   """Turns pairs of neighbouring numbers by their position: [B, T, E]."""
   length, dim = x.shape[-2:]
-  rate = np.float32(1) / np.float32(10_000) ** (
-    np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
-  )
+  rate = 10_000.0 ** (np.arange(0, dim, 2) / dim)
+  rate = np.float32(1) / rate.astype(np.float32)
   angle = np.arange(length, dtype=np.float32)[:, None] * rate
   cos, sin = jnp.asarray(np.cos(angle)), jnp.asarray(np.sin(angle))
   even, odd = x[..., ::2], x[..., 1::2]
@@ -83,8 +82,8 @@ def step_sinusoids(dim: int) -> np.ndarray:
   In float32, as the public code has them.
   """
   half = dim // 2
-  rate = -np.arange(half) * (np.log(10_000.0) / (half - 1))
-  rate = np.exp(rate.astype(np.float32))
+  rate = np.float32(-np.log(10_000.0) / (half - 1))
+  rate = np.exp(np.arange(half, dtype=np.float32) * rate)
   angle = np.arange(1000, dtype=np.float32)[:, None] * rate
   return np.concatenate([np.sin(angle), np.cos(angle)], -1)
 
