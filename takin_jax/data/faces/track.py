@@ -30,7 +30,9 @@ _EVERY = 5  # frames between looks
 _THUMB_PX, _CHANGED = 16, 12.0  # grey levels by which a frame is another one
 _DETECT_PX = 640
 _AROUND = 3.0  # a face is first looked for in so many of its sides
-_MEDIAN = 5  # looks: a single wrong one goes
+# A look that is further than this share of the square from those around it, or
+# of a size that differs by a fifth, saw something else.
+_WRONG = 0.7
 _SMOOTH_FRAMES = 12.0  # standard deviation in time
 # The square stands still while the head is nearer to the clip's median place
 # and size than this share of the square's side.
@@ -174,10 +176,11 @@ def _calm(
   places = np.stack([x + side / 2, y + side / 2, np.log(side)], -1)
   middle = np.median(places, 0)
   size = np.exp(middle[2])
-  pad = _MEDIAN // 2
-  padded = np.pad(places, ((pad, pad), (0, 0)), 'edge')
-  windows = np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN, 0)
-  steady = np.median(windows, -1)
+  near = _median(places, 7, 'reflect')
+  right = (np.abs(places - near) < [_WRONG * size, _WRONG * size, 0.2]).all(1)
+  if right.any():
+    at, places = at[right], places[right]
+  steady = _median(places, 5, 'edge')
   dense = np.stack(
     [np.interp(np.arange(count), at, values) for values in steady.T], -1
   )
@@ -191,6 +194,13 @@ def _calm(
     return np.tile(np.array(box, float), (count, 1))
   centre, side = middle[:2] + away[:, :2], size * np.exp(away[:, 2])
   return np.concatenate([centre - side[:, None] / 2, side[:, None]], -1)
+
+
+def _median(path: np.ndarray, looks: int, ends: str) -> np.ndarray:
+  """[N, 3] a path, its median over so many looks around each."""
+  padded = np.pad(path, ((looks // 2, looks // 2), (0, 0)), ends)
+  windows = np.lib.stride_tricks.sliding_window_view(padded, looks, 0)
+  return np.median(windows, -1)
 
 
 def _smoothed(path: np.ndarray) -> np.ndarray:
