@@ -26,6 +26,9 @@ from takin_jax.ops.face_window import Affine
 from takin_jax.ops.grid_sample import grid_sample
 from takin_jax.ops.resize import bilinear_upsample, pixel_unshuffle
 
+# Mean distance of the largest from the smallest channel, of pale skin.
+_SKIN_COLOUR = 0.1
+
 
 @dataclass(frozen=True)
 class MouthConfig:
@@ -140,6 +143,8 @@ class MouthNet(nn.Module):
     mean = pictures[0].mean((1, 2), keepdims=True)
     paint = mean * (0.6 + out[..., 3:])
     residual = (mean + 0.1) * out[..., :3]
+    hue = _hue(pictures[0])
+    paint, residual = (_tinted(x, hue) for x in (paint, residual))
     return jnp.concatenate([paint, residual], -1)
 
   def _pooled(self, pictures: list[jax.Array]) -> jax.Array:
@@ -207,6 +212,18 @@ class MouthNet(nn.Module):
     x = x + leaky_relu(conv('refine0', x, w0))
     init = nn.initializers.normal(0.02)
     return Conv(6, kernel_init=init, dtype=self.dtype, name='out')(x)
+
+
+def _hue(picture: jax.Array) -> jax.Array:
+  """[B, 1, 1, 1]: 0 for a picture in grey, 1 from usual skin on."""
+  colour = picture.max(-1, keepdims=True) - picture.min(-1, keepdims=True)
+  return jnp.clip(colour.mean((1, 2), keepdims=True) / _SKIN_COLOUR, 0.0, 1.0)
+
+
+def _tinted(picture: jax.Array, hue: jax.Array) -> jax.Array:
+  """So much of its colour: no pink gums in a drawing."""
+  grey = picture.mean(-1, keepdims=True)
+  return grey + hue * (picture - grey)
 
 
 def _paste(

@@ -80,3 +80,13 @@ def test_all_parameters_learn(made):
 
   sizes = [jnp.abs(g).max() for g in jax.tree.leaves(grads(variables))]
   assert jnp.isfinite(jnp.asarray(sizes)).all() and min(sizes) > 0
+
+
+def test_a_grey_portrait_gets_a_grey_mouth(made):
+  (image, _, _, *kp), variables, _ = made
+  grey = jnp.broadcast_to(image.mean(-1, keepdims=True), image.shape)
+  args = (grey, 0.5 * grey, jnp.zeros_like(grey), *kp)
+  out = jax.jit(mouth.MouthPainter(CFG).apply)(variables, *args)['image']
+  np.testing.assert_allclose(
+    out, jnp.broadcast_to(out[..., :1], out.shape), atol=1e-5
+  )
