@@ -29,6 +29,8 @@ python() {
   case "$*" in
     train.py*) set -- "$@" --config.train.steps=2 --config.train.log_every=1
       set -- "$@" --config.data.batch_size=2 ;;
+    *"takin_jax.eval card"*) set -- "$@" --count 1 --seconds 1
+      set -- "$@" --only replay own-speech background ;;
     *"takin_jax.eval emotion"*) set -- "$@" --seconds 1 --emotions happy ;;
   esac
   "$PYTHON" "$@"
