@@ -77,8 +77,10 @@ def test_streams_that_are_closed_are_not_reused(tmp_path, closed):
 
 
 @pytest.mark.parametrize('name', ['SIGTERM', 'SIGHUP'])
-def test_other_signals_end_it_like_ctrl_c(name, capsys):
+def test_other_signals_end_it_like_ctrl_c(name, capsys, request):
   number, cleaned = getattr(signal, name), []
+  before = signal.signal(number, signal.SIG_DFL)  # nohup: ignored
+  request.addfinalizer(lambda: signal.signal(number, before))
 
   @command('prog')
   def main():
@@ -89,7 +91,6 @@ def test_other_signals_end_it_like_ctrl_c(name, capsys):
       os.kill(os.getpid(), number)  # the second one does not disturb it
       cleaned.append(True)
 
-  assert signal.getsignal(number) == signal.SIG_DFL
   assert main() == 130
   assert cleaned and signal.getsignal(number) == signal.SIG_DFL
   assert capsys.readouterr().err == 'prog: interrupted.\n'
