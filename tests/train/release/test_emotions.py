@@ -5,6 +5,7 @@ import pytest
 
 from takin_jax import weights
 from takin_jax.config import build
+from takin_jax.data.faces.expressions import EXPRESSIONS
 from takin_jax.models import emotion_reader
 from takin_jax.models.emotion_reader import GROUP
 from takin_jax.models.hubert import Hubert, HubertConfig
@@ -74,10 +75,11 @@ def test_the_command_updates_a_weights_folder(folder, capsys):
   records, out = str(folder / 'records'), str(folder / 'weights')
   assert emotions.main(['--records', records, '--weights', out]) == 0
   said = capsys.readouterr().out
-  assert 'neutral, happy, sad written' in said
+  assert said.startswith(f'{out}: neutral, ') and ' written. ' in said
   assert 'neutral 1, sad 1' in said  # the one without speech is not heard
   config, params = weights.load(out)
   assert set(params) == {'speech', 'other', 'emotions'}
+  assert set(params['emotions']) == {'neutral', *EXPRESSIONS}
   assert params['emotions']['sad'].shape == (63,)
   np.testing.assert_array_equal(params['other']['x'], np.arange(3))
   assert config.name == 'tiny'
