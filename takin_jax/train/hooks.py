@@ -62,7 +62,8 @@ class Hooks:
       if evaluates:
         values = program.task.evaluate(ema)
         values = {f'eval/{k}': v for k, v in values.items()}
-        self._writer.write(step, values)
+        if values:
+          self._writer.write(step, values)
       if draws:
         folder = self._workdir / 'samples'
         folder.mkdir(exist_ok=True)
